@@ -1,0 +1,67 @@
+# `make` alone prints the targets. Everything happens inside .venv; nothing else on the machine is touched.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.PHONY: help install demo test check format bench lock clean
+
+BIN := .venv/bin
+LOCK := requirements/requirements.lock
+READY := .venv/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
+# the first python that is new enough; `make install PYTHON=/path/to/python` chooses another
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+  "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+
+help:  ## Print the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(READY)  ## Make .venv from the lock file; does nothing if it is up to date
+
+demo: $(READY)  ## Play a morning at two pretend vendors; ONCE=1 ends by itself
+	@$(BIN)/stepladder demo $(if $(ONCE),--once)
+
+test: $(READY)  ## Run the tests; ARGS="-k name" is passed on
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY)  ## Everything that must be green: format, lint, types, import rules, tests, policies
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m pytest
+	@for policy in policies/library/*.yaml; do $(BIN)/stepladder policy check "$$policy" || exit 1; done
+
+format: $(READY)  ## Put the code in the house's form
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## Measure; docs/benchmarks.md says what the figures mean
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: $(BIN)/python  ## Choose the newest versions that fit pyproject.toml and write the lock file
+	@$(PIP) install uv
+	@$(BIN)/uv pip compile pyproject.toml requirements/build.in --extra sandbox --group dev \
+	  --universal --python-version 3.11 --upgrade --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --quiet --output-file $(LOCK) >/dev/null
+	@echo "$(LOCK) is written: $$(grep -c '==' $(LOCK)) packages"
+
+clean:  ## Remove .venv and every cache; your settings and database stay
+	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Stepladder needs Python 3.11 or newer; found: $$("$(or $(PYTHON),python3)" --version 2>&1)." \
+	  "Install one, or name it: make install PYTHON=/path/to/python" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module." \
+	  "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "making .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
+
+# the stamp is written last, so a broken-off install is done again
+$(READY): $(LOCK) pyproject.toml | $(BIN)/python
+	@echo "installing from $(LOCK)"
+	@$(PIP) install --require-hashes --only-binary :all: -r $(LOCK)
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@

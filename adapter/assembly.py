@@ -1,0 +1,201 @@
+"""The only place that builds: settings → connectors, store, engine, policy, app."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flask import Flask
+
+from adapter import VERSION
+from adapter.activation import activate, check
+from adapter.cli import cli
+from adapter.cli.tools import Unavailable
+from adapter.intake import Intake
+from adapter.journal import Journal, Watcher
+from adapter.outbox import Outbox
+from adapter.reconcile import Limits, Reconciler
+from adapter.scheduling.embedded import Embedded
+from adapter.scheduling.lock import WorkerLock
+from adapter.settings import Server, Settings, load
+from adapter.shelf import Shelf
+from adapter.sites import Post, Sites
+from adapter.store.connection import Database
+from adapter.store.sql import SqlStore
+from adapter.web.health import health
+from adapter.web.hooks import hooks
+from adapter.web.server import listen, run
+from connectors import discover
+from policies.document import parse
+
+if TYPE_CHECKING:
+    from connectors.sandboxing import Desk
+
+Clock = Callable[[], datetime]
+
+
+def system_clock() -> datetime:
+    """Return the machine's time, in UTC. Every other room is handed a clock."""
+    return datetime.now(UTC)
+
+
+def read_settings(path: Path | None = None) -> Settings:
+    """Read stepladder.toml: the given file, else $STEPLADDER_CONFIG, else the one in this folder."""
+    file = path or Path(os.environ.get("STEPLADDER_CONFIG", "stepladder.toml"))
+    return load(file, os.environ, {name: connector.settings for name, connector in discover().items()})
+
+
+@dataclass(slots=True, kw_only=True)
+class House:
+    """Everything that was built, for those who start, stop and watch it."""
+
+    settings: Settings
+    store: SqlStore
+    sites: Sites
+    journal: Journal
+    reconciler: Reconciler
+    engine: Embedded
+    intake: Intake
+    clock: Clock
+    lock: WorkerLock
+    _started: threading.Event
+
+    def start(self, *, worker: bool = True) -> None:
+        """Bring the tables up to date, take the worker's role and begin. Until then deliveries are answered 503."""
+        self.store.database.migrate()
+        now = self.clock()
+        for post in self.sites:
+            self.store.set_mode(post.scope, post.site.settings.mode, now)
+        self._first_policy(now)
+        if worker:
+            self.lock.take()
+            self.engine.start()
+        self._started.set()
+
+    def ready(self) -> bool:
+        """Say whether deliveries are taken."""
+        return self._started.is_set()
+
+    def stop(self) -> bool:
+        """Take nothing more, finish what is under way; False if something did not end in time."""
+        self._started.clear()
+        ended = self.engine.stop(self.settings.worker.stop)
+        self.lock.release()
+        self.store.close()
+        return ended
+
+    def _first_policy(self, now: datetime) -> None:
+        text = self.settings.policy.read_text(encoding="utf-8")
+        source = self.settings.policy.name
+        active = self.store.active_policy()
+        if active is None:
+            report = check(text, source, discover(), now)
+            activate(report, self.store, now)
+            self.journal.tell("policy.activated", revision=report.policy.revision, name=report.policy.name)
+        elif active != (found := parse(text, source=source).revision):
+            self.journal.tell("policy.differs", file=source, revision=found, active=active)
+
+
+def build(settings: Settings, *watchers: Watcher, clock: Clock = system_clock) -> House:
+    """Build the house; nothing runs and nothing is asked until `start`."""
+    journal = Journal(*watchers)
+    store = SqlStore(Database(settings.database, settings.server.threads + settings.worker.threads + 4))
+    vendors = discover()
+    sites = Sites(Post(name, vendors[site.vendor], site) for name, site in settings.sites.items())
+    limits = Limits(
+        moves_in_10_minutes=settings.guards.escalations_in_10_minutes,
+        adoptive_per_hour=settings.guards.adoptive_per_hour,
+    )
+    outbox = Outbox(journal, timedelta(seconds=settings.worker.settle))
+    reconciler = Reconciler(store, sites, Shelf(store.policy_text), outbox, journal, limits, clock, VERSION)
+    engine = Embedded(store, reconciler.look, journal, clock, settings.worker.threads)
+    return House(
+        settings=settings,
+        store=store,
+        sites=sites,
+        journal=journal,
+        reconciler=reconciler,
+        engine=engine,
+        intake=Intake(store, journal, engine.wake),
+        clock=clock,
+        lock=WorkerLock(Path(settings.database.removeprefix("sqlite:///"))),
+        _started=threading.Event(),
+    )
+
+
+def make_app(house: House) -> Flask:
+    """Make the WSGI application of a house."""
+    app = Flask("stepladder", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = house.settings.server.body_limit
+    app.extensions["stepladder"] = house
+    app.register_blueprint(hooks(house.intake, house.sites, house.journal, house.clock, house.ready))
+    app.register_blueprint(health(house.ready, VERSION))
+    return app
+
+
+def create_app(settings: Settings | None = None, *, worker: bool | None = None) -> Flask:
+    """Make and start the application for any WSGI server: one process, several threads.
+
+    `worker`: whether it also decides and writes back (None: yes, unless $STEPLADDER_WORKER is `off`). A second working
+    process on the same SQLite file is refused with adapter.scheduling.lock.AlreadyWorking.
+    """
+    works = os.environ.get("STEPLADDER_WORKER", "on") != "off" if worker is None else worker
+    house = build(settings or read_settings())
+    house.start(worker=works)
+    return make_app(house)
+
+
+class Toolbox:
+    """What the command line is handed (see adapter.cli.tools.Tools)."""
+
+    read_settings = staticmethod(read_settings)
+    build = staticmethod(build)
+    listen = staticmethod(listen)
+    vendors = staticmethod(discover)
+    clock = staticmethod(system_clock)
+
+    def run_server(self, house: House, server: Server, opened: socket.socket) -> None:
+        """Serve until stopped."""
+        run(make_app(house), server, opened)
+
+    def open_store(self, settings: Settings) -> SqlStore:
+        """Open the tables, beside a process that works on them."""
+        database = Database(settings.database)
+        database.migrate()
+        return SqlStore(database)
+
+    def pretend(self) -> Callable[[str, int], Desk]:
+        """Return what opens a pretend vendor on a port; all share one authority."""
+        try:
+            from connectors.sandboxing import Authority
+        except ImportError:
+            raise Unavailable(
+                "The pretend vendors come with the `sandbox` extra: pip install 'stepladder[sandbox]'"
+            ) from None
+        authority = Authority()
+
+        def open_desk(vendor: str, port: int) -> Desk:
+            if vendor not in discover():
+                raise Unavailable(f"There is no vendor {vendor!r}; there are {', '.join(discover())}.")
+            desk: Desk = importlib.import_module(f"connectors.{vendor}.sandbox").build(authority, port)
+            return desk
+
+        return open_desk
+
+    def log_to_stderr(self, level: str) -> None:
+        """Send the log to standard error, one event a line; libraries may only warn, for some print bodies."""
+        logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+        logging.getLogger("stepladder").setLevel(level)
+
+
+def command_line() -> None:
+    """Run the `stepladder` command."""
+    cli(obj=Toolbox())

@@ -1,0 +1,54 @@
+"""One brake per site: the first failure closes it to all but one probe, and recovery spreads out (DECISIONS 16)."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from connectors.contract import TryLater
+
+_LONGEST = 60.0
+_PROBE = timedelta(seconds=10)
+
+
+class Brake:
+    """Open until a failure that concerns the whole site; then closed, for longer each time, until a probe succeeds."""
+
+    def __init__(self, spread: Callable[[float, float], float] = random.uniform) -> None:
+        self._lock = threading.Lock()
+        self._spread = spread
+        self._failures = 0
+        self._until: datetime | None = None
+        self._probe_until: datetime | None = None
+
+    def wait_until(self, now: datetime) -> datetime | None:
+        """Return None if the caller may go ahead (perhaps as the probe), else when to come back."""
+        with self._lock:
+            if self._until is None:
+                return None
+            free = self._probe_until is None or self._probe_until <= now
+            if now >= self._until and free:
+                self._probe_until = now + _PROBE
+                return None
+            return max(self._until, now) + timedelta(seconds=self._spread(0.05, 1.0))
+
+    def failed(self, error: TryLater, now: datetime) -> datetime:
+        """Close the site if it is the site's fault; return when this caller should come back."""
+        with self._lock:
+            wait = error.after
+            if error.site_wide:
+                self._failures += 1
+                backoff = min(_LONGEST, 0.5 * 2 ** min(self._failures, 7))
+                wait = max(wait or 0.0, 0.0) or backoff
+                self._until = max(self._until or now, now + timedelta(seconds=wait))
+                self._probe_until = None
+            return now + timedelta(seconds=(wait if wait is not None else 1.0) + self._spread(0.0, 0.2))
+
+    def succeeded(self) -> None:
+        """Open the site again."""
+        if self._until is None:
+            return
+        with self._lock:
+            self._failures, self._until, self._probe_until = 0, None, None

@@ -1,0 +1,23 @@
+"""The `stepladder` command: thin words around the other rooms. Every error is a sentence and an exit code."""
+
+from __future__ import annotations
+
+import click
+
+from adapter import VERSION
+from adapter.cli.demo import demo
+from adapter.cli.policy import policy
+from adapter.cli.running import sandbox, serve, worker
+from adapter.cli.switches import pause, resume
+
+__all__ = ["cli"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="stepladder")
+def cli() -> None:
+    """Escalations for the help desk you have: webhooks in, one policy, write-backs out."""
+
+
+for command in (serve, worker, sandbox, demo, pause, resume, policy):
+    cli.add_command(command)

@@ -1,0 +1,94 @@
+"""`stepladder serve`, `worker` and `sandbox`: processes that run until they are told to stop."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from adapter.cli.tools import House, Tools, config_option, plainly, secrets_toml
+
+_log_option = click.option("--log", default="INFO", show_default=True, help="DEBUG, INFO, WARNING or ERROR.")
+
+
+@click.command()
+@click.option("--host", help="Address to listen on, instead of [server] host.")
+@click.option("--port", type=int, help="Port to listen on, instead of [server] port.")
+@click.option("--worker/--no-worker", default=True, help="Whether this process also decides and writes back.")
+@_log_option
+@config_option
+@click.pass_obj
+@plainly
+def serve(tools: Tools, host: str | None, port: int | None, worker: bool, log: str, config: Path | None) -> None:
+    """Receive webhooks, decide and write back, in one process."""
+    tools.log_to_stderr(log)
+    house = tools.build(tools.read_settings(config))
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    server = house.settings.server.model_copy(update=given)
+    opened = tools.listen(server)
+    try:
+        house.start(worker=worker)
+        _announce(house, f"http://{server.host}:{opened.getsockname()[1]}")
+        until_stopped(lambda: tools.run_server(house, server, opened))
+    finally:
+        opened.close()
+        ended = house.stop()
+    sys.exit(0 if ended else 1)
+
+
+@click.command()
+@_log_option
+@config_option
+@click.pass_obj
+@plainly
+def worker(tools: Tools, log: str, config: Path | None) -> None:
+    """Decide and write back only, beside a process that serves with --no-worker."""
+    tools.log_to_stderr(log)
+    house = tools.build(tools.read_settings(config))
+    try:
+        house.start()
+        click.echo("Stepladder works; Ctrl-C stops it.")
+        until_stopped(threading.Event().wait)
+    finally:
+        ended = house.stop()
+    sys.exit(0 if ended else 1)
+
+
+@click.command()
+@click.argument("vendors", nargs=-1, required=True)
+@click.option("--port", type=int, default=0, help="Port of the first; the others take any free one.")
+@click.option("--to", help="Address of a Stepladder, such as http://127.0.0.1:8080, to send webhooks to.")
+@click.pass_obj
+@plainly
+def sandbox(tools: Tools, vendors: tuple[str, ...], port: int, to: str | None) -> None:
+    """Run pretend VENDORS on loopback and print the settings that connect to them."""
+    open_desk = tools.pretend()
+    desks = [(vendor, open_desk(vendor, port if number == 0 else 0)) for number, vendor in enumerate(vendors)]
+    for vendor, desk in desks:
+        click.echo(f"# stepladder.toml\n{desk.site_toml(vendor, 'observe')}\n# secrets.toml, chmod 600")
+        click.echo(secrets_toml({vendor: desk.secrets()}))
+        if to:
+            desk.subscribe(f"{to.rstrip('/')}/webhooks/{vendor}/{vendor}")
+    click.echo("The sandboxes run; Ctrl-C stops them.")
+    until_stopped(threading.Event().wait)
+    for _, desk in desks:
+        desk.stop()
+
+
+def until_stopped(run: Callable[[], object]) -> None:
+    """Run until SIGTERM or Ctrl-C, and return either way."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        run()
+    except (SystemExit, KeyboardInterrupt):
+        click.echo("Stopping.", err=True)
+
+
+def _announce(house: House, address: str) -> None:
+    click.echo(f"Stepladder receives on {address}; policy {house.store.active_policy()}.")
+    for name, site in house.settings.sites.items():
+        click.echo(f"  {address}/webhooks/{site.vendor}/{name}  ({site.mode})")

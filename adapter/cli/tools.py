@@ -1,0 +1,110 @@
+"""What the commands are handed, so that they build nothing themselves, and how they say what went wrong."""
+
+from __future__ import annotations
+
+import functools
+import json
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+
+import click
+
+from adapter.activation import PolicyRefused
+from adapter.records import Store
+from adapter.scheduling.lock import AlreadyWorking
+from adapter.settings import Server, Settings, SettingsError
+from connectors.contract import Connector
+from policies.source import PolicyError
+
+if TYPE_CHECKING:
+    from connectors.sandboxing import Desk
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Unavailable(Exception):
+    """Something that this installation does not have; the text says how to get it."""
+
+
+class House(Protocol):
+    """A built Stepladder, as the commands use it."""
+
+    @property
+    def settings(self) -> Settings:
+        """What it was built from."""
+
+    @property
+    def store(self) -> Store:
+        """Where it keeps things."""
+
+    def start(self, *, worker: bool = True) -> None:
+        """Begin."""
+
+    def stop(self) -> bool:
+        """End; False if something did not end in time."""
+
+
+class Tools(Protocol):
+    """The assembly's functions, by what they give."""
+
+    def read_settings(self, path: Path | None) -> Settings:
+        """Read stepladder.toml."""
+
+    def build(self, settings: Settings, *watchers: Callable[[str, dict[str, object]], None]) -> House:
+        """Build a house."""
+
+    def listen(self, server: Server) -> socket.socket:
+        """Open the listening socket."""
+
+    def run_server(self, house: House, server: Server, opened: socket.socket) -> None:
+        """Serve until stopped."""
+
+    def open_store(self, settings: Settings) -> Store:
+        """Open the tables, beside a process that works on them."""
+
+    def vendors(self) -> Mapping[str, Connector]:
+        """Return the connectors by vendor."""
+
+    def pretend(self) -> Callable[[str, int], Desk]:
+        """Return what opens a pretend vendor on a port. Raises Unavailable without the sandbox extra."""
+
+    def clock(self) -> datetime:
+        """Return the machine's time."""
+
+    def log_to_stderr(self, level: str) -> None:
+        """Send the log to standard error."""
+
+
+config_option = click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="stepladder.toml to use (else $STEPLADDER_CONFIG, else the one in this folder).",
+)
+
+
+def plainly(command: Callable[P, R]) -> Callable[P, R]:
+    """Let expected errors end a command with their sentences instead of a traceback."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except (SettingsError, PolicyError, PolicyRefused, AlreadyWorking, Unavailable, OSError) as error:
+            click.echo(str(error), err=True)
+            sys.exit(2)
+
+    return run
+
+
+def secrets_toml(sites: Mapping[str, Mapping[str, Any]]) -> str:
+    """Write secrets.toml for these sites."""
+    tables = []
+    for name, secrets in sites.items():
+        lines = [f"{key} = {json.dumps(value)}" for key, value in secrets.items()]
+        tables.append("\n".join([f"[sites.{name}]", *lines, ""]))
+    return "\n".join(tables)

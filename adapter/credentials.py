@@ -1,0 +1,210 @@
+"""Where a site's secrets come from: the environment, a file of their own, or `secrets.toml`; never stepladder.toml.
+
+The environment wins over a file, a file over `secrets.toml`. A setting is secret if its type is SecretStr.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import SecretStr
+
+from adapter.problems import Problem, dotted, nearest
+from connectors.contract import SiteSettings
+
+ENVIRONMENT = "environment"
+SHORTEST_HIDDEN = 6
+"""Shorter secrets are not searched for in sentences: they would blot out ordinary words."""
+
+
+def types_in(annotation: object) -> frozenset[object]:
+    """Return a type and all types inside it: `tuple[SecretStr, ...] | None` holds SecretStr."""
+    inside = frozenset[object]().union(*(types_in(part) for part in get_args(annotation)))
+    return inside | {annotation}
+
+
+def secret_settings(model: type[SiteSettings]) -> Mapping[str, bool]:
+    """Return a vendor's secret settings by name; True if a setting holds several."""
+    return {
+        name: any(getattr(part, "__origin__", None) is tuple for part in types_in(field.annotation))
+        for name, field in model.model_fields.items()
+        if SecretStr in types_in(field.annotation)
+    }
+
+
+def variable(site: str, setting: str) -> str:
+    """Return the environment variable that holds this secret: `STEPLADDER_ACME_EU_TOKEN`."""
+    return f"STEPLADDER_{re.sub(r'[^A-Za-z0-9]', '_', site)}_{setting}".upper()
+
+
+def places(site: str, setting: str) -> str:
+    """Name the three right places for a secret."""
+    name = variable(site, setting)
+    return (
+        f"the variable {name}, a file named by {name}_FILE or {setting}_file, "
+        f"or secrets.toml beside stepladder.toml under [sites.{site}]"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One site's secrets, and which keys of its table were about them. `spoiled`: one could not be read."""
+
+    values: Mapping[str, SecretStr | tuple[SecretStr, ...]]
+    keys: frozenset[str]
+    spoiled: bool
+
+
+class Credentials:
+    """One look at all the places. `problems` grows while sites are asked for."""
+
+    def __init__(self, file: Path, environ: Mapping[str, str], models: Mapping[str, type[SiteSettings] | None]) -> None:
+        self.file = file
+        self.kept = file.absolute().parent / "secrets.toml"
+        self.environ = environ
+        self.models = models
+        self.problems: list[Problem] = []
+        self._hidden: set[str] = set()
+        self._unread = False  # secrets.toml is there, but of no use
+        self._tables = self._secrets_toml()
+        self._check_variables()
+
+    def of(self, site: str, table: Mapping[str, Any]) -> Found:
+        """Return one site's secrets; `table` is its table in stepladder.toml."""
+        model = self.models[site]
+        kinds = secret_settings(model) if model else {}
+        values: dict[str, SecretStr | tuple[SecretStr, ...]] = {}
+        before = len(self.problems)
+        for setting, several in kinds.items():
+            if setting in table:
+                self._tell(
+                    self.file,
+                    dotted("sites", site, setting),
+                    f"a secret does not belong in this file; expected {places(site, setting)}",
+                )
+            given = next(self._candidates(site, setting, table), None)
+            value = None if given is None else self._value(given[1], several, *given[0])
+            if value is not None:
+                values[setting] = value
+        about = frozenset(key for setting in kinds for key in (setting, f"{setting}_file"))
+        return Found(values=values, keys=about, spoiled=self._unread or len(self.problems) > before)
+
+    def hide(self, text: str) -> str:
+        """Blot out every known secret: a vendor's class may quote what it refuses."""
+        for secret in sorted(self._hidden, key=len, reverse=True):
+            text = text.replace(secret, "•••")
+        return text
+
+    def _candidates(
+        self, site: str, setting: str, table: Mapping[str, Any]
+    ) -> Iterator[tuple[tuple[str | Path, str], object]]:
+        """Yield ((source, setting), value) from the strongest place to the weakest."""
+        name, key = variable(site, setting), dotted("sites", site, setting)
+        if name in self.environ:
+            yield (ENVIRONMENT, name), self.environ[name]
+        if f"{name}_FILE" in self.environ:
+            yield (ENVIRONMENT, f"{name}_FILE"), self._file(self.environ[f"{name}_FILE"], ENVIRONMENT, f"{name}_FILE")
+        if f"{setting}_file" in table:
+            yield (self.file, f"{key}_file"), self._file(table[f"{setting}_file"], self.file, f"{key}_file")
+        if setting in self._tables.get(site, {}):
+            yield (self.kept, key), self._tables[site][setting]
+        if setting in table:  # refused already; used, so that nothing else is said about its absence
+            yield (self.file, key), table[setting]
+
+    def _file(self, name: object, source: str | Path, setting: str) -> object:
+        if not isinstance(name, str) or not name:
+            self._tell(source, setting, "expected the path of a file")
+            return None
+        place = self.file.absolute().parent / name
+        try:
+            return place.read_text(encoding="utf-8")
+        except OSError as error:
+            self._tell(source, setting, f"{place} cannot be read ({error.strerror})")
+        except UnicodeDecodeError:
+            self._tell(source, setting, f"{place} is not UTF-8 text")
+        return None
+
+    def _value(
+        self, value: object, several: bool, source: str | Path, setting: str
+    ) -> SecretStr | tuple[SecretStr, ...] | None:
+        if value is None:
+            return None
+        given = value if several and isinstance(value, list) else [value]
+        parts = [part for part in given if isinstance(part, str)]
+        if len(parts) < len(given):
+            self._tell(source, setting, "found a value that is not shown; expected text in quotes")
+            return None
+        texts = [text for part in parts for text in (re.split(r"[,\n]", part) if several else [part])]
+        texts = [text.strip() for text in texts if text.strip()]
+        self._hidden |= {text for text in texts if len(text) >= SHORTEST_HIDDEN}
+        if not texts:
+            self._tell(source, setting, "is empty; expected a secret, or no such setting at all")
+        elif not all(text.isprintable() for text in texts):
+            self._tell(source, setting, "holds a line break or another invisible character; expected one line")
+        else:
+            return tuple(map(SecretStr, texts)) if several else SecretStr(texts[0])
+        return None
+
+    def _secrets_toml(self) -> dict[str, dict[str, Any]]:
+        wrong = ""
+        try:
+            if self.kept.stat().st_mode & 0o077:
+                wrong = f"others may read it; run: chmod 600 {self.kept}"
+            else:
+                return self._known_tables(tomllib.loads(self.kept.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            wrong = f"cannot be read ({error.strerror})"
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            # only the place is told: the parser's message may quote the line
+            place = re.search(r"\(at .*\)$", str(error))
+            wrong = f"is not TOML {place[0]}" if place else "is not TOML"
+        self._tell(self.kept, "", wrong)
+        self._unread = True
+        return {}
+
+    def _known_tables(self, document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        tables = document.get("sites", {})
+        for key in document.keys() - {"sites"}:
+            self._tell(self.kept, dotted(key), "unknown; expected only [sites.<name>] tables")
+        for site, table in tables.items() if isinstance(tables, dict) else ():
+            if site not in self.models:
+                self._tell(self.kept, dotted("sites", site), f"no such site{nearest(site, self.models)}")
+            elif isinstance(table, dict) and (model := self.models[site]) is not None:
+                kinds = secret_settings(model)
+                for key in table.keys() - kinds.keys():
+                    known = key in model.model_fields
+                    wrong = "is not a secret; write it in stepladder.toml" if known else "unknown secret"
+                    self._tell(self.kept, dotted("sites", site, key), wrong + ("" if known else nearest(key, kinds)))
+        if not isinstance(tables, dict):
+            self._tell(self.kept, "sites", "expected [sites.<name>] tables")
+            return {}
+        return {site: table for site, table in tables.items() if isinstance(table, dict)}
+
+    def _check_variables(self) -> None:
+        """Say which variables are nearly right. Others stay unmentioned: Kubernetes makes STEPLADDER_PORT and more."""
+        prefixes: dict[str, str] = {}
+        for site in self.models:
+            twin = prefixes.setdefault(variable(site, ""), site)
+            if twin != site:
+                self._tell(self.file, dotted("sites", site), f"shares its variables with sites.{twin}; rename one")
+        for name in self.environ:
+            prefix = max((p for p in prefixes if name.startswith(p)), key=len, default=None)
+            model = self.models[prefixes[prefix]] if prefix else None
+            if prefix is None or model is None:
+                continue
+            kinds, setting = secret_settings(model), name.removeprefix(prefix).lower().removesuffix("_file")
+            if setting in model.model_fields and setting not in kinds:
+                self._tell(ENVIRONMENT, name, "is not a secret; write it in stepladder.toml")
+            elif setting not in kinds and nearest(setting, kinds):
+                guess = nearest(name, (prefix + kind.upper() for kind in kinds))
+                self._tell(ENVIRONMENT, name, f"unknown secret{guess}")
+
+    def _tell(self, source: str | Path, setting: str, message: str) -> None:
+        self.problems.append(Problem(source=str(source), setting=setting, message=message))

@@ -1,0 +1,84 @@
+"""Deciding with all that it takes: history from the store, fields from the vendor, never with a transaction open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from adapter.journal import Journal
+from adapter.records import Store
+from adapter.sites import Post
+from connectors.contract import Refused, TryLater
+from policies.case import CONVERSATION, HISTORY, Case, Decision, Facts, Needs
+from policies.decide import decide, folded
+from policies.model import TICKET_FIELDS, Event, Kind, TicketRef
+from policies.policy import Policy
+
+_ROUNDS = 5
+
+
+class Decider:
+    """Calls `decide` until it knows enough."""
+
+    def __init__(self, store: Store, journal: Journal) -> None:
+        self._store = store
+        self._journal = journal
+
+    def decide(
+        self, post: Post, policy: Policy, case: Case, events: Sequence[Event], facts: Facts, now: datetime
+    ) -> tuple[Decision, Facts]:
+        """Decide; whatever is needed for it is asked for."""
+        history: Sequence[Event] | None = None
+        known = self._unheard(case, events)
+        for _ in range(_ROUNDS):
+            result = decide(policy, case, known, facts, now, history)
+            if isinstance(result, Decision):
+                return result, facts
+            if HISTORY in result.fields:
+                history = self._store.history(case.ref)
+                continue
+            known += self._fetch(post, case.ref, result, now)
+            facts = replace(facts, fetched=facts.fetched | result.fields | TICKET_FIELDS)
+        raise RuntimeError("a decision asks for the same thing again and again")
+
+    def learn(
+        self, policy: Policy, case: Case, learned: Sequence[Event], facts: Facts, now: datetime
+    ) -> tuple[Case, datetime | None]:
+        """Take in what we wrote. If that calls for another move, the next look makes it: one transition a look."""
+        history: Sequence[Event] | None = None
+        result = decide(policy, case, learned, facts, now)
+        if isinstance(result, Needs) and HISTORY in result.fields:
+            history = self._store.history(case.ref)
+            result = decide(policy, case, learned, facts, now, history)
+        if isinstance(result, Decision) and result.command is None and result.observed is None:
+            return result.case, result.next_look
+        heard = folded(case, learned, history)
+        return (heard[0] if heard else case), now
+
+    def _unheard(self, case: Case, events: Sequence[Event]) -> list[Event]:
+        """Leave out what was heard before by another delivery."""
+        if not events or case.told is None:
+            return list(events)
+        stored = self._store.heard(case.ref, [event.id for event in events])
+        return [event for event in events if event.id not in stored]
+
+    def _fetch(self, post: Post, ref: TicketRef, needs: Needs, now: datetime) -> Sequence[Event]:
+        wait = post.brake.wait_until(now)
+        if wait is not None:
+            raise TryLater("the site is given a rest", after=(wait - now).total_seconds(), site_wide=False)
+        try:
+            found = post.client().fetch(ref, needs.fields, now)
+        except Refused as refused:
+            gone = Event(id=f"gone:{now.isoformat()}", kind=Kind.DELETED, at=now, received_at=now)
+            self._journal.tell("ticket.gone", ticket=str(ref), reason=str(refused))
+            return [gone, Event(id=f"fetch:{now.isoformat()}", kind=Kind.FETCHED, at=now, received_at=now)]
+        post.brake.succeeded()
+        self._journal.tell("ticket.fetched", ticket=str(ref), needs=sorted(needs.fields))
+        return [_with_conversation(event) for event in found] if CONVERSATION in needs.fields else found
+
+
+def _with_conversation(event: Event) -> Event:
+    if event.ticket is None or event.kind is not Kind.FETCHED:
+        return event
+    return replace(event, ticket=replace(event.ticket, known=event.ticket.known | {CONVERSATION}))

@@ -1,0 +1,53 @@
+"""One delivery in: prove the sender, write it down once, mark its tickets due. Reading comes later, so that a parser's
+bug is a replay and not a loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from adapter.journal import Journal
+from adapter.records import Receipt, Store
+from adapter.sites import Post
+from connectors.contract import Delivery
+from policies.model import TicketRef
+
+_PROOFS = ("authorization", "cookie", "token", "secret", "signature")
+
+
+class Intake:
+    """Accepts deliveries. `wake` tells the scheduler that a ticket is due now."""
+
+    def __init__(self, store: Store, journal: Journal, wake: Callable[[TicketRef], None]) -> None:
+        self._store = store
+        self._journal = journal
+        self._wake = wake
+
+    def accept(self, post: Post, delivery: Delivery, now: datetime) -> Receipt:
+        """Keep the delivery, on the disk when this returns. Raises BadSignature, or TryLater if clocks disagree."""
+        connector = post.connector
+        connector.verify(delivery, post.site.settings, now)
+        refs, problem = self._sorted(post, delivery)
+        delivery = replace(delivery, headers=without_proofs(delivery.headers))
+        receipt = self._store.receive(delivery, connector.delivery_id(delivery), refs, problem)
+        if not receipt.new:
+            self._journal.tell("delivery.seen", site=post.scope, row=receipt.row)
+            return receipt
+        event = "delivery.dead" if problem else "delivery.kept"
+        self._journal.tell(event, site=post.scope, row=receipt.row, tickets=[str(r) for r in refs], problem=problem)
+        for ref in refs:
+            self._wake(ref)
+        return receipt
+
+    def _sorted(self, post: Post, delivery: Delivery) -> tuple[tuple[TicketRef, ...], str | None]:
+        try:
+            return post.connector.tickets(delivery, post.site), None
+        except Exception as error:  # whatever it is, the sender was genuine: keep it for a person (DECISIONS 1)
+            return (), f"{type(error).__name__}: {error}"[:500]
+
+
+def without_proofs(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that may be kept: none that proves who somebody is."""
+    return {name: value for name, value in headers.items() if not any(word in name for word in _PROOFS)}

@@ -1,0 +1,199 @@
+"""Commands out, each call once: plan, send, settle what is ambiguous, and say what the vendor's answer means.
+
+A call is stored as *sending* before it is sent. Whatever is found in that state later is ambiguous: it is looked for at
+the vendor, at once and again after `settle`, and only then sent a second time (DECISIONS 13–15).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from adapter.journal import Journal
+from adapter.records import CallState, StoredCall
+from adapter.sites import Post
+from connectors.contract import Call, Outcome, Refused, TryLater
+from policies.case import End
+from policies.commands import Command
+from policies.model import Actor, Change, Event, Kind, Role, Ticket, TicketRef
+from policies.shifts import words_of
+
+LOOK_AGAIN = timedelta(seconds=1)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What became of some calls: their rows, what was learned, and when to come back."""
+
+    calls: list[StoredCall] = field(default_factory=list)
+    learned: list[Event] = field(default_factory=list)
+    again: datetime | None = None
+
+    def come_back(self, at: datetime) -> None:
+        """Look again no later than this."""
+        self.again = at if self.again is None else min(self.again, at)
+
+
+class Outbox:
+    """Sends calls for one ticket at a time."""
+
+    def __init__(self, journal: Journal, settle: timedelta) -> None:
+        self._journal = journal
+        self._settle = settle
+
+    def plan(self, post: Post, command: Command, ticket: Ticket, now: datetime) -> list[StoredCall]:
+        """Turn a command into calls that are stored before the first is sent."""
+        calls = post.connector.plan(command, ticket, post.site)
+        return [StoredCall(call=call, state=CallState.PLANNED, created_at=now) for call in calls]
+
+    # --- what was left unfinished -------------------------------------------------------------------------
+    def settled(self, post: Post, ref: TicketRef, calls: Sequence[StoredCall], now: datetime) -> Batch:
+        """Find out about calls whose end nobody saw. Raises TryLater if the vendor cannot be asked."""
+        batch = Batch()
+        for stored in calls:
+            batch.calls.append(self._settled(post, ref, stored, now, batch) if _ambiguous(stored) else stored)
+        return batch
+
+    def _settled(self, post: Post, ref: TicketRef, stored: StoredCall, now: datetime, batch: Batch) -> StoredCall:
+        attempted = stored.attempted_at or stored.created_at
+        try:
+            outcome = post.client().look(stored.call, ref)
+        except Refused as refused:
+            return _ended(stored, CallState.REFUSED, str(refused))
+        if outcome is not None:
+            self._journal.tell("writeback.found", ticket=str(ref), call=stored.call.key)
+            batch.learned.append(_wrote(ref, stored.call, outcome, attempted, post))
+            return _ended(stored, CallState.WRITTEN, "found at the vendor after an unseen answer")
+        if stored.call.repeatable or now >= attempted + self._settle:
+            return replace(stored, state=CallState.PLANNED)
+        batch.come_back(attempted + self._settle)
+        return stored
+
+    def given_up(self, calls: Sequence[StoredCall], ends: Mapping[str, End]) -> list[StoredCall]:
+        """End the open calls of operations that a newer decision or a person made pointless."""
+        return [
+            _ended(stored, CallState(ends[stored.call.operation].value), "")
+            if stored.call.operation in ends and not stored.state.ended
+            else stored
+            for stored in calls
+        ]
+
+    # --- sending ------------------------------------------------------------------------------------------
+    def begun(self, calls: Sequence[StoredCall], now: datetime) -> list[StoredCall]:
+        """Mark every planned call as being sent; this must be stored before `send`."""
+        return [
+            replace(c, state=CallState.SENDING, attempted_at=now, attempts=c.attempts + 1)
+            if c.state is CallState.PLANNED
+            else c
+            for c in calls
+        ]
+
+    def send(self, post: Post, ticket: Ticket, calls: Sequence[StoredCall], now: datetime) -> Batch:
+        """Send calls in order until one cannot be sent; the rest goes back to planned."""
+        batch = Batch()
+        for number, stored in enumerate(calls):
+            try:
+                outcome = post.client().carry_out(stored.call, ticket)
+            except TryLater as later:
+                again = post.brake.failed(later, now)
+                self._tell("later", ticket.ref, stored, reason=str(later), sent=later.sent, again=again)
+                state = CallState.SENDING if later.sent else CallState.PLANNED
+                batch.calls.append(replace(stored, state=state, outcome=str(later)))
+                batch.calls += [replace(rest, state=CallState.PLANNED) for rest in calls[number + 1 :]]
+                batch.come_back(again)
+                return batch
+            except Refused as refused:
+                post.brake.succeeded()
+                self._tell("refused", ticket.ref, stored, reason=str(refused), parts=sorted(refused.parts))
+                batch.calls.append(_ended(stored, CallState.REFUSED, str(refused)))
+                self._salvage(batch, stored, refused, calls[number + 1 :], max(c.call.number for c in calls), now)
+                return batch
+            post.brake.succeeded()
+            self._tell("written", ticket.ref, stored, parts=dict(stored.call.parts), attempts=stored.attempts)
+            batch.calls.append(_ended(stored, CallState.WRITTEN, outcome.vendor_id or ""))
+            batch.learned.append(_wrote(ticket.ref, stored.call, outcome, now, post))
+        return batch
+
+    def _salvage(
+        self,
+        batch: Batch,
+        stored: StoredCall,
+        refused: Refused,
+        later: Sequence[StoredCall],
+        highest: int,
+        now: datetime,
+    ) -> None:
+        """Put what the vendor would still take into a call of its own, and tell the note what was refused."""
+        if refused.gone:
+            batch.calls += [_ended(rest, CallState.REFUSED, str(refused)) for rest in later]
+            return
+        rest = without(stored.call, refused, highest + 1)
+        if rest is not None:
+            batch.calls.append(StoredCall(call=rest, state=CallState.PLANNED, created_at=now))
+        told = (*stored.call.told, _sentence(refused))
+        for waiting in later:
+            call = replace(waiting.call, told=told) if waiting.call.note else waiting.call
+            batch.calls.append(replace(waiting, state=CallState.PLANNED, call=call))
+        if rest is not None or later:
+            batch.come_back(now)
+
+    def _tell(self, what: str, ref: TicketRef, stored: StoredCall, **fields: object) -> None:
+        self._journal.tell(f"writeback.{what}", ticket=str(ref), call=stored.call.key, verb=stored.call.verb, **fields)
+
+
+def without(call: Call, refused: Refused, number: int) -> Call | None:
+    """Return the call without the parts at fault, or its note alone if nobody said which; None if nothing is left."""
+    blamed = refused.parts & call.parts.keys()
+    if blamed:
+        kept = {name: value for name, value in call.parts.items() if name not in blamed}
+    elif call.note is not None and call.parts.keys() - {"note"}:
+        kept = {"note": call.parts.get("note", True)}
+    else:
+        return None
+    if not kept:
+        return None
+    parts_of = {"tag": "level"}
+    expect = {
+        name: value
+        for name, value in call.expect.items()
+        if parts_of.get(name, name.replace("custom.", "field:")) in kept
+    }
+    note = call.note if "note" in kept else None
+    return replace(call, number=number, parts=kept, expect=expect, note=note, told=(*call.told, _sentence(refused)))
+
+
+def _sentence(refused: Refused) -> str:
+    what = ", ".join(sorted(refused.parts)) or "fields"
+    return f"Not set: {what} ({refused})"
+
+
+def _ambiguous(stored: StoredCall) -> bool:
+    return stored.state is CallState.SENDING
+
+
+def _ended(stored: StoredCall, state: CallState, outcome: str) -> StoredCall:
+    return replace(stored, state=state, outcome=outcome[:500])
+
+
+def _wrote(ref: TicketRef, call: Call, outcome: Outcome, at: datetime, post: Post) -> Event:
+    """Return the fact that we wrote this, so that the case knows it before the vendor's webhook says so."""
+    changes = tuple(
+        Change(field=name, after=_now_at_vendor(name, value, outcome), after_name=value)
+        for name, value in call.expect.items()
+    )
+    return Event(
+        id=f"wrote:{call.key}",
+        kind=Kind.CHANGED,
+        at=at,
+        received_at=at,
+        actor=Actor(id=post.site.account or "stepladder", role=Role.OURS, name="Stepladder"),
+        changes=changes,
+        ticket=outcome.ticket,
+    )
+
+
+def _now_at_vendor(name: str, wanted: str | None, outcome: Outcome) -> str | None:
+    """Return a written value as the vendor's answer shows it: an id where the policy said a name."""
+    shown = words_of(outcome.ticket, name) if outcome.ticket is not None and outcome.ticket.knows(name) else {}
+    return shown.get(name, outcome.resolved.get(name, wanted))

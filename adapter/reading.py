@@ -1,0 +1,43 @@
+"""Deliveries to events: what the unread ones say about one ticket. What cannot be read is kept as a dead letter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from adapter.journal import Journal
+from adapter.records import Work
+from adapter.sites import Post
+from connectors.contract import Delivery, Site, Unreadable
+from policies.model import Event
+
+
+@dataclass(slots=True)
+class Reading:
+    """What the unread deliveries said."""
+
+    events: list[Event] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+    dead: dict[int, str] = field(default_factory=dict)
+
+
+def read(post: Post, site: Site, work: Work, journal: Journal) -> Reading:
+    """Read every unread delivery of a ticket, each fact once."""
+    reading = Reading()
+    for delivery in work.deliveries:
+        row = delivery.row or 0
+        try:
+            events = post.connector.read(delivery, site, work.ref)
+        except Unreadable as error:
+            reading.dead[row] = str(error)
+        except Exception as error:  # kept with its bytes; replay reads it again once the parser is mended
+            journal.trouble("delivery.dead", error, ticket=str(work.ref), row=row)
+            reading.dead[row] = f"{type(error).__name__}: {error}"[:500]
+        else:
+            reading.events += [_of(delivery, event) for event in events]
+            reading.rows.append(row)
+    reading.events = list({event.id: event for event in reading.events}.values())
+    return reading
+
+
+def _of(delivery: Delivery, event: Event) -> Event:
+    return replace(event, delivery=delivery.row, received_at=delivery.received_at)

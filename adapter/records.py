@@ -1,0 +1,168 @@
+"""What is stored, as values, and the store as the other rooms know it: a protocol that names no database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from connectors.contract import Call, Delivery
+from policies.case import Case, Decision, Facts
+from policies.commands import Mode
+from policies.model import Event, TicketRef
+
+
+class CallState(StrEnum):
+    """Where a vendor call stands. The last four are ends (DECISIONS 15)."""
+
+    PLANNED = "planned"
+    SENDING = "sending"
+    WRITTEN = "written"
+    SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
+    REFUSED = "refused"
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more will be done about it."""
+        return self not in (CallState.PLANNED, CallState.SENDING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCall:
+    """A call with its state. `attempted_at` is when it was last begun; SENDING found at start is ambiguous."""
+
+    call: Call
+    state: CallState
+    created_at: datetime
+    attempted_at: datetime | None = None
+    attempts: int = 0
+    outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What became of a delivery: its row, and whether it is new."""
+
+    row: int
+    new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """All that one look at one ticket starts from, read in one transaction."""
+
+    ref: TicketRef
+    revision: int
+    marks: int
+    case: Case | None
+    case_bytes: bytes | None
+    deliveries: tuple[Delivery, ...]
+    calls: tuple[StoredCall, ...]
+    switches: Mapping[str, str]
+    active_policy: str | None
+    mode_since: datetime | None
+    adoptive_used: int
+    moves_lately: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One look for the log: enough to decide again and get the same bytes (DECISIONS 11)."""
+
+    at: datetime
+    policy: str
+    facts: Facts
+    decision: Decision
+    case_before: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One thought, stored whole or not at all.
+
+    `due_at` is the next look unless something arrived since `marks` was read. `read` are deliveries done with, `dead`
+    those that turned out unreadable, with the reason; `forget` clears the bytes of deliveries that are out of scope.
+    """
+
+    ref: TicketRef
+    revision: int
+    marks: int
+    now: datetime
+    due_at: datetime | None
+    case: Case | None = None
+    events: Sequence[Event] = ()
+    read: Sequence[int] = ()
+    dead: Mapping[int, str] = field(default_factory=dict)
+    forget: bool = False
+    calls: Sequence[StoredCall] = ()
+    look: Look | None = None
+    adoptive_limit: int | None = None
+    moved: bool = False
+
+
+class Committed(StrEnum):
+    """What came of a commit."""
+
+    DONE = "done"
+    FENCED = "fenced"  # somebody else has looked at the ticket since: write nothing
+    OVER_BUDGET = "over budget"  # the reservation failed: decide again
+
+
+class Store(Protocol):
+    """The tables, as the rooms use them. Every method is one transaction."""
+
+    def receive(
+        self, delivery: Delivery, vendor_id: str | None, refs: Sequence[TicketRef], problem: str | None
+    ) -> Receipt:
+        """Keep a delivery once and mark its tickets due; committed when it returns."""
+
+    def open(self, ref: TicketRef, now: datetime) -> Work:
+        """Read all that a look starts from."""
+
+    def history(self, ref: TicketRef) -> Sequence[Event]:
+        """Return every stored event of a ticket."""
+
+    def heard(self, ref: TicketRef, events: Sequence[str]) -> frozenset[str]:
+        """Return which of these events are stored already."""
+
+    def commit(self, commit: Commit) -> Committed:
+        """Store one thought, unless the fence or a budget says no."""
+
+    def postpone(self, ref: TicketRef, marks: int, until: datetime) -> None:
+        """Look again later; nothing else changes. A delivery that arrived meanwhile makes it now."""
+
+    def mark_due(self, ref: TicketRef, now: datetime) -> None:
+        """Make a ticket due now."""
+
+    def due(self, now: datetime, limit: int) -> Sequence[TicketRef]:
+        """Return tickets that are due, the longest waiting first."""
+
+    def next_due(self, after: datetime) -> datetime | None:
+        """Return when the next ticket falls due after an instant."""
+
+    def changed(self) -> int:
+        """Return a number that differs when another connection has written."""
+
+    def policy_text(self, revision: str) -> str:
+        """Return the stored text of an activated policy."""
+
+    def active_policy(self) -> str | None:
+        """Return the active revision."""
+
+    def activate(self, revision: str, name: str, text: str, now: datetime) -> None:
+        """Store a policy and make it the active one."""
+
+    def set_mode(self, site: str, mode: Mode, now: datetime) -> None:
+        """Remember since when a site (`vendor/site`) works in this mode."""
+
+    def pause(self, scope: str, reason: str, now: datetime) -> None:
+        """Stop every write for `all`, `site:<vendor>/<site>` or `rule:<name>`."""
+
+    def resume(self, scope: str, now: datetime) -> bool:
+        """Allow writes again and make what was held due; False if nothing was paused there."""
+
+    def switches(self) -> Mapping[str, str]:
+        """Return what is paused, with the reasons."""

@@ -1,0 +1,261 @@
+"""One file and the environment → Settings, or every problem at once. Never shows a secret, never asks a vendor.
+
+`stepladder.toml` holds what everyone may read; where secrets come from is `credentials`' business.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from adapter.credentials import Credentials, places, secret_settings, types_in
+from adapter.problems import Problem, SettingsError, dotted, findings, nearest, shown
+from connectors.contract import SiteSettings
+
+__all__ = ["Guards", "Problem", "Server", "Settings", "SettingsError", "Worker", "load"]
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Table(BaseModel):
+    """A table of stepladder.toml: no unknown keys, and TOML's types taken at their word."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Server(_Table):
+    """`[server]`: where webhooks are received."""
+
+    host: str = Field(default="127.0.0.1", description="the address to listen on")
+    port: int = Field(default=8080, ge=0, le=65535, description="0 takes any free port")
+    threads: int = Field(default=8, ge=1, le=256, description="deliveries received at the same time")
+    body_limit: int = Field(default=5 * 1024 * 1024, ge=1024, description="bytes; a longer delivery is answered 413")
+
+
+class Worker(_Table):
+    """`[worker]`: how tickets are looked at. All times in seconds."""
+
+    threads: int = Field(default=4, ge=1, le=64, description="tickets looked at at the same time")
+    settle: float = Field(default=60.0, ge=0, description="seconds before an unanswered write is sent again")
+    stop: float = Field(default=10.0, gt=0, description="seconds to finish when told to stop")
+    lease: float = Field(default=30.0, gt=0, description="seconds until another worker may take a ticket over")
+
+
+class Guards(_Table):
+    """`[guards]`: above these numbers Stepladder stops itself and raises an alarm."""
+
+    escalations_in_10_minutes: int = Field(default=50, ge=1, description="per site, then its writes pause")
+    adoptive_per_hour: int = Field(default=20, ge=0, description="escalations of tickets that were there before us")
+
+
+class _Document(_Table):
+    """All of stepladder.toml, apart from what the vendors' own classes check."""
+
+    policy: str = Field(default="policy.yaml", description="path of the policy")
+    database: str = Field(default="sqlite:///stepladder.db", description="such as sqlite:///stepladder.db")
+    server: Server = Server()
+    worker: Worker = Worker()
+    guards: Guards = Guards()
+    sites: dict[str, dict[str, Any]] = Field(default_factory=dict, description="one table [sites.<name>] each")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings, checked. Paths are absolute; a site's name is unique over all vendors."""
+
+    file: Path
+    policy: Path
+    database: str
+    server: Server
+    worker: Worker
+    guards: Guards
+    sites: Mapping[str, SiteSettings]
+
+    def site(self, vendor: str, name: str) -> SiteSettings | None:
+        """Return the site that an address `/webhooks/<vendor>/<name>` means, if there is one."""
+        found = self.sites.get(name)
+        return found if found is not None and found.vendor == vendor else None
+
+
+def load(path: Path, environ: Mapping[str, str], vendors: Mapping[str, type[SiteSettings]]) -> Settings:
+    """Read stepladder.toml, secrets.toml beside it and the environment. Raises SettingsError with all problems.
+
+    `vendors` are the vendors' settings classes by name. Relative paths start at the file's folder.
+    """
+    return _Reading(path, environ, vendors).settings()
+
+
+class _Reading:
+    """One reading of the settings, which collects problems on its way."""
+
+    def __init__(self, path: Path, environ: Mapping[str, str], vendors: Mapping[str, type[SiteSettings]]) -> None:
+        self.path = path
+        self.folder = path.absolute().parent
+        self.vendors = vendors
+        self.problems: list[Problem] = []
+        self.document = self._read()
+        sites = self.document.get("sites")
+        self.tables = {k: v for k, v in sites.items() if isinstance(v, dict)} if isinstance(sites, dict) else {}
+        self.models = {name: self._vendor(table) for name, table in self.tables.items()}
+        self.credentials = Credentials(path, environ, self.models)
+
+    def settings(self) -> Settings:
+        """Return the settings, or raise with everything that was found."""
+        whole = self._checked(_Document, self.document, ())
+        policy = self._policy(self.document.get("policy", _Document().policy))
+        database = self._database(self.document.get("database", _Document().database))
+        sites = {name: site for name, table in self.tables.items() if (site := self._site(name, table)) is not None}
+        if not self.tables:
+            self._tell(("sites",), "none found; expected a table [sites.<name>] with vendor and url")
+        if whole is not None:
+            self._check_times(whole.worker, sites)
+        problems = [*self.problems, *self.credentials.problems]
+        if problems or whole is None:
+            raise SettingsError(problems)
+        return Settings(
+            file=self.path.absolute(),
+            policy=policy,
+            database=database,
+            server=whole.server,
+            worker=whole.worker,
+            guards=whole.guards,
+            sites=MappingProxyType(sites),
+        )
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            return tomllib.loads(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            wrong = "there is no such file; the README shows a first one, STEPLADDER_CONFIG names another place"
+        except OSError as error:
+            wrong = f"cannot be read ({error.strerror}); expected a file that this user may read"
+        except UnicodeDecodeError:
+            wrong = "is not UTF-8 text"
+        except tomllib.TOMLDecodeError as error:
+            wrong = f"is not TOML: {error}"
+        raise SettingsError([Problem(source=str(self.path), setting="", message=wrong)])
+
+    def _tell(self, keys: tuple[str, ...], message: str) -> None:
+        self.problems.append(Problem(source=str(self.path), setting=dotted(*keys), message=message))
+
+    def _checked(self, model: type[Model], values: Mapping[str, Any], where: tuple[str, ...]) -> Model | None:
+        try:
+            return model.model_validate(values)
+        except ValidationError as error:
+            for keys, sentence in findings(error, model):
+                self._tell((*where, *keys), sentence)
+        return None
+
+    # --- sites ----------------------------------------------------------------------------------------------
+    def _vendor(self, table: Mapping[str, Any]) -> type[SiteSettings] | None:
+        vendor = table.get("vendor")
+        return self.vendors.get(vendor) if isinstance(vendor, str) else None
+
+    def _site(self, name: str, table: Mapping[str, Any]) -> SiteSettings | None:
+        where, model = ("sites", name), self.models[name]
+        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,39}", name):
+            self._tell(where, "found a name that fits no address; expected a-z, 0-9, `-`, `_`, `.`, at most 40")
+        url_is_right = self._check_url((*where, "url"), table.get("url"))
+        if model is None:
+            value = table.get("vendor")
+            seen = "missing" if value is None else f"found {shown(value)}"
+            known = " or ".join(sorted(self.vendors)) or "a vendor, but none is installed"
+            self._tell((*where, "vendor"), f"{seen}; expected {known}{nearest(value, self.vendors)}")
+            return None
+        secrets = self.credentials.of(name, table)
+        values = {key: self._rooted(model, key, value) for key, value in table.items() if key not in secrets.keys}
+        if isinstance(values.get("ca_bundle"), Path) and not values["ca_bundle"].is_file():
+            self._tell((*where, "ca_bundle"), f"there is no file {values['ca_bundle']}")
+        try:
+            return model.model_validate({**values, **secrets.values})
+        except ValidationError as error:
+            for keys, sentence in findings(error, model, frozenset(secret_settings(model))):
+                # said better already: the address by us; and no class can judge a site whose secret is unreadable
+                if not (keys == ("url",) and not url_is_right) and not (keys == () and secrets.spoiled):
+                    hint = self._where_to(name, model, keys, sentence, given=frozenset(secrets.values))
+                    self._tell((*where, *keys), self.credentials.hide(sentence) + hint)
+        return None
+
+    def _where_to(
+        self, site: str, model: type[SiteSettings], keys: tuple[str, ...], sentence: str, given: frozenset[str]
+    ) -> str:
+        """Say where a secret goes that is asked for and was not given."""
+        words = {*keys, *re.findall(r"\w+", sentence)} if len(keys) < 2 else set()
+        asked = [setting for setting in secret_settings(model) if setting in words and setting not in given]
+        return "".join(f"; {setting} goes into {places(site, setting)}" for setting in asked[:1])
+
+    def _rooted(self, model: type[SiteSettings], key: str, value: Any) -> Any:
+        known = model.model_fields.get(key)
+        is_path = known is not None and Path in types_in(known.annotation)
+        return self.folder / value if is_path and isinstance(value, str) else value
+
+    def _check_url(self, keys: tuple[str, ...], url: object) -> bool:
+        if not isinstance(url, str):
+            return True  # missing, or of a wrong type: the class says so
+        wrong = _what_is_wrong(url)
+        if wrong:
+            self._tell(keys, wrong)
+        return not wrong
+
+    # --- the rest -------------------------------------------------------------------------------------------
+    def _policy(self, name: object) -> Path:
+        place = self.folder / name if isinstance(name, str) else self.folder
+        if isinstance(name, str) and not place.is_file():
+            self._tell(("policy",), f"there is no file {place}; copy one from policies/library and fit it")
+        return place
+
+    def _database(self, url: object) -> str:
+        if not isinstance(url, str):
+            return ""
+        kind, colon, file = url.partition(":///")
+        place = self.folder / file
+        if url.startswith("postgres"):
+            self._tell(
+                ("database",), "PostgreSQL comes later, with the `scale` extra; expected sqlite:///stepladder.db"
+            )
+        elif kind != "sqlite" or not colon or not file or file == ":memory:" or set("?#") & set(file):
+            found = "an address that is not shown" if "@" in url else shown(url)
+            self._tell(("database",), f"found {found}; expected sqlite:///stepladder.db")
+        elif not place.parent.is_dir():
+            self._tell(("database",), f"there is no folder {place.parent}; make it first")
+        return f"sqlite:///{place}"
+
+    def _check_times(self, worker: Worker, sites: Mapping[str, SiteSettings]) -> None:
+        longest = max((site.read_timeout for site in sites.values()), default=0.0)
+        if not longest < worker.stop < worker.lease:
+            self._tell(
+                ("worker", "stop"),
+                f"found {worker.stop:g}; expected more than every site's read_timeout (longest: {longest:g}) and "
+                f"less than worker.lease ({worker.lease:g}), so that neither a stop nor a take-over cuts a write",
+            )
+
+
+def _what_is_wrong(url: str) -> str:
+    try:
+        parts = urlsplit(url.strip())
+        host, user, _ = parts.hostname or "", parts.username or parts.password, parts.port
+    except ValueError:
+        return "is not an address; expected https://host"
+    if user or "@" in parts.netloc:
+        return "holds a user name or password; expected https://host, with credentials in settings of their own"
+    if not host or parts.scheme not in ("https", "http") or parts.query or parts.fragment:
+        return f"found {shown(url)}; expected https://host"
+    if parts.scheme == "http" and not _loopback(host):
+        return f"found {shown(url)}; expected https://{host} (plain http:// is for loopback only)"
+    return ""
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

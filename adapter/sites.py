@@ -1,0 +1,66 @@
+"""The sites that are configured, each with its connector, its way out and its brake."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from adapter.brakes import Brake
+from connectors.contract import Client, Connector, Site, SiteSettings, TryLater
+from policies.commands import Mode
+from policies.model import TicketRef
+
+
+class Post:
+    """One site as the rooms use it."""
+
+    def __init__(self, name: str, connector: Connector, settings: SiteSettings) -> None:
+        self.connector = connector
+        self.site = Site(name=name, settings=settings, account=settings.account)
+        self.brake = Brake()
+        self._client: Client | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def scope(self) -> str:
+        """The site as switches and modes name it: `vendor/site`."""
+        return f"{self.site.vendor}/{self.site.name}"
+
+    def client(self) -> Client:
+        """Return the way out, opened at first use."""
+        with self._lock:
+            if self._client is None:
+                self._client = self.connector.connect(self.site)
+            return self._client
+
+    def view(self) -> Site:
+        """Return the site with our account's id and the names of things; asks the vendor only if nothing is cached.
+
+        A site that only observes is read without them rather than not at all.
+        """
+        try:
+            client = self.client()
+            return replace(self.site, account=client.account(), names=client.names())
+        except TryLater:
+            if self.site.settings.mode is Mode.OBSERVE:
+                return self.site
+            raise
+
+
+class Sites:
+    """All posts, found by vendor and name."""
+
+    def __init__(self, posts: Iterable[Post]) -> None:
+        self._posts: Mapping[str, Post] = {post.scope: post for post in posts}
+
+    def find(self, vendor: str, name: str) -> Post | None:
+        """Return the post of a configured site."""
+        return self._posts.get(f"{vendor}/{name}")
+
+    def of(self, ref: TicketRef) -> Post | None:
+        """Return the post of a ticket's site, if it is still configured."""
+        return self.find(ref.vendor, ref.site)
+
+    def __iter__(self) -> Iterator[Post]:
+        return iter(self._posts.values())

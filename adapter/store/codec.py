@@ -1,0 +1,56 @@
+"""Values to bytes and back. Sets are sorted, so that equal values are equal bytes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from connectors.contract import Call
+from policies.case import Case
+from policies.model import Event
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+_decoders: dict[type, msgspec.json.Decoder[Any]] = {
+    kind: msgspec.json.Decoder(kind) for kind in (Case, Event, Call, dict)
+}
+
+
+def pack(value: Any) -> bytes:
+    """Return a value as JSON bytes, the same bytes for equal values."""
+    return _encoder.encode(value)
+
+
+def unpack_case(data: bytes) -> Case:
+    """Read a case back."""
+    case: Case = _decoders[Case].decode(data)
+    return case
+
+
+def unpack_event(data: bytes) -> Event:
+    """Read an event back."""
+    event: Event = _decoders[Event].decode(data)
+    return event
+
+
+def unpack_call(data: bytes) -> Call:
+    """Read a call back."""
+    call: Call = _decoders[Call].decode(data)
+    return call
+
+
+def unpack_dict(data: bytes) -> dict[str, Any]:
+    """Read a JSON object back."""
+    found: dict[str, Any] = _decoders[dict].decode(data)
+    return found
+
+
+def stamp(moment: datetime) -> float:
+    """Return an instant as the tables keep it."""
+    return moment.timestamp()
+
+
+def moment(stamped: float) -> datetime:
+    """Return a stored instant."""
+    return datetime.fromtimestamp(stamped, UTC)

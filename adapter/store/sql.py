@@ -1,0 +1,229 @@
+"""The store on SQLAlchemy Core: one set of statements for every database. Each public method is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, case, func, select, text, update
+
+from adapter.records import CallState, Commit, Committed, Receipt, StoredCall, Work
+from adapter.store import tables as t
+from adapter.store.codec import moment, pack, stamp, unpack_call, unpack_case, unpack_dict, unpack_event
+from adapter.store.connection import Database
+from adapter.store.governance import Governance
+from connectors.contract import Delivery
+from policies.model import Event, TicketRef
+
+
+class SqlStore(Governance):
+    """See `adapter.records.Store` for what each method promises."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        mark = self._insert(t.tickets)
+        sooner = case((t.tickets.c.due_at < mark.excluded.due_at, t.tickets.c.due_at), else_=mark.excluded.due_at)
+        self._mark = mark.on_conflict_do_update(
+            index_elements=["ref"], set_={"due_at": sooner, "marks": t.tickets.c.marks + 1}
+        )
+
+    # --- in -----------------------------------------------------------------------------------------------
+    def receive(
+        self, delivery: Delivery, vendor_id: str | None, refs: Sequence[TicketRef], problem: str | None
+    ) -> Receipt:
+        """Keep a delivery once and mark its tickets due; committed when it returns."""
+        row = {
+            "vendor": delivery.vendor,
+            "site": delivery.site,
+            "vendor_id": vendor_id,
+            "received_at": stamp(delivery.received_at),
+            "headers": pack(delivery.headers),
+            "query": delivery.query,
+            "body": delivery.body,
+            "problem": problem,
+        }
+        keep = self._insert(t.deliveries).on_conflict_do_nothing().returning(t.deliveries.c.row)
+        with self.database.write() as connection:
+            number = connection.execute(keep, row).scalar()
+            if number is None:
+                known = select(t.deliveries.c.row).where(
+                    t.deliveries.c.vendor == delivery.vendor,
+                    t.deliveries.c.site == delivery.site,
+                    t.deliveries.c.vendor_id == vendor_id,
+                )
+                return Receipt(row=connection.execute(known).scalar_one(), new=False)
+            if refs:
+                connection.execute(t.arrivals.insert(), [{"delivery": number, "ref": str(ref)} for ref in refs])
+                due_at = stamp(delivery.received_at)
+                connection.execute(self._mark, [{"ref": str(ref), "due_at": due_at, "marks": 1} for ref in refs])
+        return Receipt(row=number, new=True)
+
+    # --- whose turn ---------------------------------------------------------------------------------------
+    def mark_due(self, ref: TicketRef, now: datetime) -> None:
+        """Make a ticket due now."""
+        with self.database.write() as connection:
+            connection.execute(self._mark, {"ref": str(ref), "due_at": stamp(now), "marks": 1})
+
+    def due(self, now: datetime, limit: int) -> Sequence[TicketRef]:
+        """Return tickets that are due, the longest waiting first."""
+        found = select(t.tickets.c.ref).where(t.tickets.c.due_at <= stamp(now)).order_by(t.tickets.c.due_at)
+        with self.database.read() as connection:
+            return [TicketRef.parse(ref) for ref in connection.execute(found.limit(limit)).scalars()]
+
+    def next_due(self, after: datetime) -> datetime | None:
+        """Return when the next ticket falls due after an instant."""
+        found = select(func.min(t.tickets.c.due_at)).where(t.tickets.c.due_at > stamp(after))
+        with self.database.read() as connection:
+            at = connection.execute(found).scalar()
+        return moment(at) if at is not None else None
+
+    def postpone(self, ref: TicketRef, marks: int, until: datetime) -> None:
+        """Look again later; nothing else changes. A delivery that arrived meanwhile makes it now."""
+        later = update(t.tickets).where(t.tickets.c.ref == str(ref), t.tickets.c.marks == marks)
+        with self.database.write() as connection:
+            connection.execute(later.values(due_at=stamp(until)))
+
+    # --- one look -----------------------------------------------------------------------------------------
+    def open(self, ref: TicketRef, now: datetime) -> Work:
+        """Read all that a look starts from."""
+        name, site = str(ref), f"{ref.vendor}/{ref.site}"
+        with self.database.read() as connection:
+            row = connection.execute(_TICKET, {"ref": name}).one_or_none()
+            found = connection.execute(_UNREAD, {"ref": name}).all()
+            calls = connection.execute(_OPEN_CALLS, {"ref": name}).all()
+            switches, active, mode_since = self._governed(connection, site)
+            adoptive, lately = self._moves(connection, site, now)
+        data = row.case if row else None
+        return Work(
+            ref=ref,
+            revision=row.revision if row else 0,
+            marks=row.marks if row else 0,
+            case=unpack_case(data) if data else None,
+            case_bytes=data,
+            deliveries=tuple(_delivery(ref, d) for d in found),
+            calls=tuple(stored_call(c) for c in calls),
+            switches=switches,
+            active_policy=active,
+            mode_since=mode_since,
+            adoptive_used=adoptive,
+            moves_lately=lately,
+        )
+
+    def history(self, ref: TicketRef) -> Sequence[Event]:
+        """Return every stored event of a ticket."""
+        found = select(t.events.c.body).where(t.events.c.ref == str(ref))
+        with self.database.read() as connection:
+            return [unpack_event(body) for body in connection.execute(found).scalars()]
+
+    def heard(self, ref: TicketRef, events: Sequence[str]) -> frozenset[str]:
+        """Return which of these events are stored already."""
+        found = select(t.events.c.event).where(t.events.c.ref == str(ref), t.events.c.event.in_(events))
+        with self.database.read() as connection:
+            return frozenset(connection.execute(found).scalars())
+
+    def commit(self, commit: Commit) -> Committed:
+        """Store one thought, unless the fence or a budget says no."""
+        try:
+            with self.database.write() as connection:
+                self._write(connection, commit)
+        except _Undone as undone:
+            return undone.outcome
+        return Committed.DONE
+
+    def _write(self, connection: Connection, commit: Commit) -> None:
+        ref, site = str(commit.ref), f"{commit.ref.vendor}/{commit.ref.site}"
+        due_at = stamp(commit.due_at) if commit.due_at else None
+        values = {
+            "revision": commit.revision + 1,
+            "case": pack(commit.case) if commit.case is not None else None,
+            "held": bool(commit.case and commit.case.held),
+            "due_at": case((t.tickets.c.marks > commit.marks, stamp(commit.now)), else_=due_at),
+        }
+        mine = and_(t.tickets.c.ref == ref, t.tickets.c.revision == commit.revision)
+        if connection.execute(update(t.tickets).where(mine).values(values)).rowcount != 1:
+            raise _Undone(Committed.FENCED)
+        if commit.moved and not self._move(connection, site, commit):
+            raise _Undone(Committed.OVER_BUDGET)
+        if commit.events:
+            rows = [{"ref": ref, "event": e.id, "at": stamp(e.at), "body": pack(e)} for e in commit.events]
+            connection.execute(self._insert(t.events).on_conflict_do_nothing(), rows)
+        self._deliveries_done(connection, commit)
+        for stored in commit.calls:
+            self._keep_call(connection, ref, stored)
+        if commit.look is not None:
+            look = commit.look
+            row = {"ref": ref, "at": stamp(look.at), "policy": look.policy, "case_before": look.case_before}
+            told = [event.id for event in look.decision.events]
+            decision = replace(look.decision, events=())  # the events have rows of their own
+            row |= {"events": pack(told), "facts": pack(look.facts), "decision": pack(decision)}
+            connection.execute(t.looks.insert(), row)
+
+    def _deliveries_done(self, connection: Connection, commit: Commit) -> None:
+        numbers = [*commit.read, *commit.dead]
+        if numbers:
+            done = and_(t.arrivals.c.ref == str(commit.ref), t.arrivals.c.delivery.in_(numbers))
+            connection.execute(update(t.arrivals).where(done).values(read=True))
+        for number, problem in commit.dead.items():
+            connection.execute(update(t.deliveries).where(t.deliveries.c.row == number).values(problem=problem))
+        if commit.forget and numbers:
+            ours = t.deliveries.c.row.in_(numbers)
+            connection.execute(update(t.deliveries).where(ours).values(body=None, headers=pack({}), query=""))
+
+    def _keep_call(self, connection: Connection, ref: str, stored: StoredCall) -> None:
+        row = {
+            "ref": ref,
+            "state": stored.state.value,
+            "open": not stored.state.ended,
+            "attempted_at": stamp(stored.attempted_at) if stored.attempted_at else None,
+            "attempts": stored.attempts,
+            "outcome": stored.outcome,
+            "body": pack(stored.call),
+        }
+        insert = self._insert(t.calls).on_conflict_do_update(index_elements=["key"], set_=row)
+        connection.execute(insert, {**row, "key": stored.call.key, "created_at": stamp(stored.created_at)})
+
+
+_REF: BindParameter[str] = bindparam("ref")
+_TICKET = select(t.tickets.c.revision, t.tickets.c.marks, t.tickets.c.case).where(t.tickets.c.ref == _REF)
+_UNREAD = (
+    select(t.deliveries)
+    .join(t.arrivals, t.arrivals.c.delivery == t.deliveries.c.row)
+    .where(t.arrivals.c.ref == _REF, t.arrivals.c.read == text("false"))
+    .order_by(t.deliveries.c.row)
+    .limit(100)
+)
+_OPEN_CALLS = select(t.calls).where(t.calls.c.ref == _REF, t.calls.c.open == text("true")).order_by(t.calls.c.key)
+
+
+class _Undone(Exception):
+    """Leaves a transaction so that nothing of it stays."""
+
+    def __init__(self, outcome: Committed) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
+def _delivery(ref: TicketRef, row: Row[Any]) -> Delivery:
+    return Delivery(
+        vendor=ref.vendor,
+        site=ref.site,
+        body=row.body or b"",
+        received_at=moment(row.received_at),
+        headers=unpack_dict(row.headers),
+        query=row.query,
+        row=row.row,
+    )
+
+
+def stored_call(row: Row[Any]) -> StoredCall:
+    """Read a call's row."""
+    return StoredCall(
+        call=unpack_call(row.body),
+        state=CallState(row.state),
+        created_at=moment(row.created_at),
+        attempted_at=moment(row.attempted_at) if row.attempted_at else None,
+        attempts=row.attempts,
+        outcome=row.outcome,
+    )

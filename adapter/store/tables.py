@@ -1,0 +1,144 @@
+"""The tables. Times are seconds since 1970 (UTC); bodies are JSON as `codec` writes it, or the vendor's raw bytes."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+_ROW = BigInteger().with_variant(Integer, "sqlite")
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("row", _ROW, primary_key=True, autoincrement=True),
+    Column("vendor", Text, nullable=False),
+    Column("site", Text, nullable=False),
+    Column("vendor_id", Text),
+    Column("received_at", Double, nullable=False),
+    Column("headers", LargeBinary, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("body", LargeBinary),
+    Column("problem", Text),
+    UniqueConstraint("vendor", "site", "vendor_id"),
+)
+
+arrivals = Table(
+    "arrivals",
+    metadata,
+    Column("delivery", _ROW, ForeignKey("deliveries.row", ondelete="CASCADE"), nullable=False),
+    Column("ref", Text, nullable=False),
+    Column("read", Boolean, nullable=False, server_default=text("false")),
+    PrimaryKeyConstraint("delivery", "ref"),
+)
+Index(
+    "arrivals_unread",
+    arrivals.c.ref,
+    sqlite_where=arrivals.c.read == text("false"),
+    postgresql_where=arrivals.c.read == text("false"),
+)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("ref", Text, primary_key=True),
+    Column("due_at", Double),
+    Column("marks", Integer, nullable=False, server_default="0"),
+    Column("revision", Integer, nullable=False, server_default="0"),
+    Column("held", Boolean, nullable=False, server_default=text("false")),
+    Column("case", LargeBinary),
+)
+Index("tickets_due", tickets.c.due_at)
+
+events = Table(
+    "events",
+    metadata,
+    Column("ref", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("ref", "event"),
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("ref", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("attempted_at", Double),
+    Column("attempts", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+Index(
+    "calls_open", calls.c.ref, sqlite_where=calls.c.open == text("true"), postgresql_where=calls.c.open == text("true")
+)
+
+looks = Table(
+    "looks",
+    metadata,
+    Column("row", _ROW, primary_key=True, autoincrement=True),
+    Column("ref", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("events", LargeBinary, nullable=False),
+    Column("facts", LargeBinary, nullable=False),
+    Column("decision", LargeBinary, nullable=False),
+    Column("case_before", LargeBinary),
+)
+Index("looks_of_ticket", looks.c.ref, looks.c.at)
+
+moves = Table(
+    "moves",
+    metadata,
+    Column("row", _ROW, primary_key=True, autoincrement=True),
+    Column("site", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("adoptive", Boolean, nullable=False),
+    Column("braking", Boolean, nullable=False),  # still counts towards pausing the site by itself
+    Column("ref", Text, nullable=False),
+)
+Index("moves_of_site", moves.c.site, moves.c.at)
+
+policies = Table(
+    "policies",
+    metadata,
+    Column("revision", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("activated_at", Double, nullable=False),
+    Column("active", Boolean, nullable=False),
+)
+
+switches = Table(
+    "switches",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("since", Double, nullable=False),
+)
+
+modes = Table(
+    "modes",
+    metadata,
+    Column("site", Text, primary_key=True),
+    Column("mode", Text, nullable=False),
+    Column("since", Double, nullable=False),
+)

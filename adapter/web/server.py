@@ -1,0 +1,32 @@
+"""The WSGI server that `stepladder serve` uses: waitress, one process with threads (docs/benchmarks.md says why)."""
+
+from __future__ import annotations
+
+import socket
+
+import waitress
+from flask import Flask
+
+from adapter.settings import Server
+
+
+def listen(server: Server) -> socket.socket:
+    """Open the listening socket, so that the port is known and taken before anything else begins."""
+    opened = socket.socket(socket.AF_INET6 if ":" in server.host else socket.AF_INET)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    opened.bind((server.host, server.port))
+    return opened
+
+
+def run(app: Flask, server: Server, opened: socket.socket) -> None:
+    """Serve until the process is told to stop (SystemExit or KeyboardInterrupt in this thread)."""
+    waitress.serve(
+        app,
+        sockets=[opened],
+        threads=server.threads,
+        ident=None,
+        channel_timeout=30,
+        max_request_body_size=server.body_limit * 2,  # Flask answers 413 above the limit itself
+        clear_untrusted_proxy_headers=True,
+        _quiet=True,
+    )

@@ -1,0 +1,191 @@
+"""What a vendor's folder gives to the house, and what it is given. Read this first.
+
+Everything is a pure function except `Client`, which is the only thing that talks to the vendor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from policies.commands import Command, Mode, Note, Target
+from policies.model import JSON, Event, Ticket, TicketRef
+
+
+# --- the four outcomes that are not success --------------------------------------------------------------
+class BadSignature(Exception):
+    """The sender did not prove who it is; nothing of the delivery is kept. The text says which proof was missing."""
+
+
+class Unreadable(Exception):
+    """The delivery is authentic but says nothing we can read; it is kept as a dead letter for a person."""
+
+
+class TryLater(Exception):
+    """The vendor cannot now. Nothing is wrong with the request.
+
+    `after`: seconds the vendor asked for, if it did. `sent`: the request may have been carried out all the same
+    (read time-out, cut connection, 500, 502, 504), so look before sending again. `site_wide`: others would fail too.
+    """
+
+    def __init__(self, reason: str, *, after: float | None = None, sent: bool = False, site_wide: bool = True) -> None:
+        super().__init__(reason)
+        self.after = after
+        self.sent = sent
+        self.site_wide = site_wide
+
+
+class Refused(Exception):
+    """The vendor will not do it, however often it is asked.
+
+    `parts`: which parts of the call are at fault, if the vendor said; the rest is worth another call.
+    `gone`: the ticket itself takes no more writes (closed, deleted, merged, not visible).
+    """
+
+    def __init__(self, reason: str, *, parts: frozenset[str] = frozenset(), gone: bool = False) -> None:
+        super().__init__(reason)
+        self.parts = parts
+        self.gone = gone
+
+
+# --- what comes in ----------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One HTTP request from a vendor, raw. Header names are lower case; `query` is the raw query string."""
+
+    vendor: str
+    site: str
+    body: bytes
+    received_at: datetime
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: str = ""
+    row: int | None = None
+
+
+class SiteSettings(BaseModel):
+    """The part of `[sites.<name>]` that every vendor has; a vendor's own class adds its settings and secrets."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    vendor: str
+    url: str = Field(description="Base address of the site, https://… (http:// only on loopback)")
+    mode: Mode = Field(default=Mode.OBSERVE, description="observe | note | act; a new site starts in observe")
+    account: str | None = Field(default=None, description="Id of Stepladder's own account there; asked for if missing")
+    webhook_secrets: tuple[SecretStr, ...] = Field(default=(), description="Signing secrets; two during a rotation")
+    fields: Mapping[str, str] = Field(default_factory=dict, description="Our field name → the vendor's field id")
+    statuses: Mapping[str, str] = Field(default_factory=dict, description="Vendor status (name or id) → our status")
+    priorities: Mapping[str, str] = Field(default_factory=dict, description="Our priority → vendor priority id or name")
+    level_field: str | None = Field(default=None, description="Id of the field that shows the level")
+    ca_bundle: Path | None = Field(default=None, description="Certificates to trust, if not the system's")
+    connect_timeout: float = Field(default=3.05, gt=0, description="Seconds")
+    read_timeout: float = Field(default=6.0, gt=0, description="Seconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One vendor account as the pure functions see it: its settings, our own account's id, and names by id.
+
+    `names` has keys such as `group:360` and `user:77`; it is a picture taken by `Client.names()`.
+    """
+
+    name: str
+    settings: SiteSettings
+    account: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def vendor(self) -> str:
+        """Which connector speaks to it."""
+        return self.settings.vendor
+
+
+# --- what goes out ----------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One vendor call, planned and stored before it is sent (DECISIONS 13).
+
+    `key` is `<operation>/<n>`. `verb` is the vendor's own name for the kind of call. `parts` are the things it sets,
+    by our names and still in the policy's words (`{"group": "Billing", "priority": "urgent", "level": 2}`); each can
+    be refused alone. `expect` are the changes that will come back as an echo: field → value. `told` are sentences
+    about what earlier calls were refused; they are written into the note.
+    """
+
+    operation: str
+    number: int
+    verb: str
+    parts: Mapping[str, JSON] = field(default_factory=dict)
+    note: Note | None = None
+    expect: Mapping[str, str | None] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
+    repeatable: bool = False  # a set or an upsert: sending it twice does no harm
+
+    @property
+    def key(self) -> str:
+        """The row's identity, and what the marker at the vendor says."""
+        return f"{self.operation}/{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a call achieved, as the vendor's answer says.
+
+    `ticket` is the ticket as the vendor now shows it, with only the fields that the answer told. `vendor_id` is the
+    audit or comment that was made. `resolved` says which id a name or a pool became: `{"assignee": "77"}`.
+    """
+
+    ticket: Ticket | None = None
+    vendor_id: str | None = None
+    resolved: Mapping[str, str] = field(default_factory=dict)
+    requests: int = 1
+
+
+class Client(Protocol):
+    """The only part that talks to the vendor. Safe to use from several threads."""
+
+    def account(self) -> str:
+        """Return the id of the account we act as (asked once, then remembered)."""
+
+    def names(self) -> Mapping[str, str]:
+        """Return names by `kind:id` for groups, people and so on; cached, so nearly always free."""
+
+    def fetch(self, ref: TicketRef, fields: frozenset[str], now: datetime) -> Sequence[Event]:
+        """Ask for the ticket: one FETCHED event with a full picture, and COMMENTED ones if `conversation` is wanted.
+
+        Raises TryLater, or Refused(gone=True) if the ticket is not there or not visible.
+        """
+
+    def look(self, call: Call, ref: TicketRef) -> Outcome | None:
+        """Is this call's effect there already? Looks for the operation's marker; None if it is not to be seen."""
+
+    def carry_out(self, call: Call, ticket: Ticket) -> Outcome:
+        """Send the call, in one request if the vendor allows. Raises TryLater or Refused; never retries blindly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connector:
+    """A vendor's parts by name. `CONNECTOR` in the vendor's `__init__.py` is one of these."""
+
+    vendor: str
+    title: str
+    settings: type[SiteSettings]
+    #: raise BadSignature unless the raw bytes prove the sender; TryLater if they do but the clock is off
+    verify: Callable[[Delivery, SiteSettings, datetime], None]
+    #: the id that survives the vendor's retry, or None
+    delivery_id: Callable[[Delivery], str | None]
+    #: which tickets it concerns; any exception makes it a dead letter
+    tickets: Callable[[Delivery, Site], tuple[TicketRef, ...]]
+    #: its facts about one ticket; raises Unreadable
+    read: Callable[[Delivery, Site, TicketRef], tuple[Event, ...]]
+    #: the calls a command needs, in order
+    plan: Callable[[Command, Ticket, Site], tuple[Call, ...]]
+    #: sentences about what is wrong with a policy's target for this vendor
+    check_target: Callable[[Target], tuple[str, ...]]
+    #: does the ticket stand in this target? None if that cannot be told
+    stands_in: Callable[[Ticket, Target], bool | None]
+    #: open the way out
+    connect: Callable[[Site], Client]

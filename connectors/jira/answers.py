@@ -1,0 +1,103 @@
+"""What Jira's answers mean for a write: later, never, or not this part of it. Pure; it keeps no body."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from connectors.calls import CREDENTIALS_PATIENCE, VendorAnswer, not_now
+from connectors.contract import Call, Refused, Site, TryLater
+from connectors.jira.notes import bears
+from connectors.jira.picture import identity, mapping, person_ids, plain
+from connectors.jira.settings import settings_of
+from connectors.jira.writeback import EDIT, WATCH
+
+_GONE = re.compile(r"archived|does not exist|not editable|no longer exists", re.IGNORECASE)
+_SAID_LIMIT = 300
+
+
+def failure(error: Exception, call: Call | None, site: Site) -> TryLater | Refused:
+    """Say whether to try later or never, and which parts of the call are at fault."""
+    if isinstance(error, VendorAnswer):
+        return _stranger(error) or _busy(error) or _watch_refused(error, call, site) or _judged(error, call, site)
+    return not_now(error) or TryLater(f"Jira's answer could not be understood ({type(error).__name__})", sent=True)
+
+
+def with_operation(answer: Mapping[str, Any], operation: str, account: str | None) -> Mapping[str, Any] | None:
+    """Return the comment that carries the operation's id, of those in the answer; a person may have quoted it."""
+    listed = answer.get("comments")
+    for raw in listed if isinstance(listed, list) else ():
+        author = set(person_ids(mapping(raw).get("author")))
+        if bears(plain(mapping(raw).get("body")) or "", operation) and (not account or not author or account in author):
+            return mapping(raw)
+    return None
+
+
+def _stranger(error: VendorAnswer) -> TryLater | None:
+    """Data Center asks for a CAPTCHA with 403 and serves a failed log-in as if nobody were logged in."""
+    headers = error.response.headers
+    failed = {"AUTHENTICATED_FAILED", "AUTHENTICATION_DENIED"}
+    if headers.get("X-Authentication-Denied-Reason") or headers.get("X-Seraph-LoginReason") in failed:
+        return TryLater(f"{error}: Jira does not accept our log-in", after=CREDENTIALS_PATIENCE)
+    return None
+
+
+def _busy(error: VendorAnswer) -> TryLater | None:
+    reason = error.response.headers.get("RateLimit-Reason", "")
+    if error.status == 429 and reason == "jira-per-issue-on-write":
+        return TryLater(f"{error}: too many writes to this one issue", after=error.after, site_wide=False)
+    if error.status == 409:
+        return TryLater(f"{error}: somebody else is changing the issue", after=error.after, site_wide=False)
+    return None
+
+
+def _watch_refused(error: VendorAnswer, call: Call | None, site: Site) -> Refused | None:
+    # 404 may mean the person; Data Center says 401 to an account that may not manage the watcher list
+    codes = {400, 403, 404} | (set() if settings_of(site).cloud else {401})
+    if call is not None and call.verb == WATCH and error.status in codes:
+        return Refused(_sentence(error), parts=frozenset({"watchers"}))
+    return None
+
+
+def _judged(error: VendorAnswer, call: Call | None, site: Site) -> TryLater | Refused:
+    if later := not_now(error):
+        return later
+    answer = error.json()
+    if error.status == 404 or (not answer.get("errors") and _GONE.search(" ".join(_messages(answer)))):
+        return Refused(f"{error}: the issue is not there, or not visible to us", gone=True)
+    if error.status == 413:
+        return Refused(_sentence(error), parts=frozenset({"note"}))
+    parts = _blame(mapping(answer.get("errors")), call, site) if call is not None and call.verb == EDIT else frozenset()
+    return Refused(_sentence(error), parts=parts)
+
+
+def _blame(errors: Iterable[str], call: Call, site: Site) -> frozenset[str]:
+    by_field = {"assignee": "assignee", "priority": "priority", "labels": "level", "comment": "note"}
+    by_field |= {
+        theirs: f"field:{ours}" for ours, theirs in site.settings.fields.items() if f"field:{ours}" in call.parts
+    }
+    if site.settings.level_field:
+        by_field[site.settings.level_field] = "level"
+    return frozenset(by_field[name] for name in errors if name in by_field) & frozenset(call.parts)
+
+
+def _sentence(error: VendorAnswer) -> str:
+    said = "; ".join(_messages(error.json()))
+    return f"{error}: {said[:_SAID_LIMIT]}" if said else str(error)
+
+
+def _messages(answer: Mapping[str, Any]) -> list[str]:
+    listed = answer.get("errorMessages")
+    general = [text for item in listed if (text := plain(item))] if isinstance(listed, list) else []
+    by_field = [f"{name}: {text}" for name, text in mapping(answer.get("errors")).items()]
+    service_desk = plain(answer.get("errorMessage"))  # the service desk API has one sentence instead
+    return general + by_field + ([service_desk] if service_desk else [])
+
+
+def comment_id(answer: Mapping[str, Any]) -> str:
+    """Return the id of a comment that Jira says it made; without one the answer is no answer."""
+    number = identity(answer.get("id"))
+    if number is None:
+        raise TryLater("expected the comment that was made, got another answer", sent=True)
+    return number

@@ -1,0 +1,204 @@
+"""Names and ids of one Jira site, remembered for ten minutes. It asks through the function it is given, nothing else.
+
+What may be written is a matter of project and issue type (`editmeta`), so that is what is remembered: a priority that
+exists on the site may still be refused by the project.
+"""
+
+from __future__ import annotations
+
+import difflib
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from connectors.contract import Refused, Site, TryLater
+from connectors.jira.picture import PRIORITIES, identity, level_of_field, mapping, person, plain, priority_word
+from connectors.jira.settings import settings_of
+from policies.model import JSON, Priority, Ticket
+
+KEEP = 600.0
+MOST_PEOPLE = 5_000
+
+Ask = Callable[[str], Any]
+
+
+class Directory:
+    """What this site calls things. Safe to use from several threads; loads one thing at a time."""
+
+    def __init__(self, site: Site, ask: Ask, clock: Callable[[], float] = time.monotonic) -> None:
+        self._site, self._ask, self._clock = site, ask, clock
+        self._lock = threading.Lock()
+        self._screens: dict[str, tuple[float, Mapping[str, Any]]] = {}
+        self._statuses: dict[str, str] = {}
+        self._people: dict[str, str] = {}
+        self._look_again = float("-inf")
+
+    def names(self) -> Mapping[str, str]:
+        """Return names by `status:id`, `status_category:id` and `user:id`; an old picture is better than none."""
+        with self._lock:
+            if self._clock() >= self._look_again:
+                try:
+                    self._statuses = dict(_status_names(self._ask("status")))
+                    self._look_again = self._clock() + KEEP
+                except (TryLater, Refused):
+                    self._look_again = self._clock() + KEEP / 10
+            return {**self._people, **self._statuses}
+
+    def learn(self, *users: object) -> None:
+        """Remember the names of people that an answer showed anyway."""
+        for user in users:
+            who = person(user)
+            if who and who.name and len(self._people) < MOST_PEOPLE:
+                with self._lock:
+                    self._people[f"user:{who.id}"] = who.name
+
+    def values(self, parts: Mapping[str, JSON], ticket: Ticket) -> dict[str, JSON]:
+        """Return field ids with what Jira wants to be sent; Refused names the part that has no such value there."""
+        told: dict[str, JSON] = {}
+        refused: list[Refused] = []
+        for part, value in parts.items():
+            try:
+                told |= self._value(part, value, ticket)
+            except Refused as no:
+                refused.append(no)
+        if refused:
+            raise Refused(" ".join(map(str, refused)), parts=frozenset().union(*(no.parts for no in refused)))
+        return told
+
+    def _value(self, part: str, value: JSON, ticket: Ticket) -> dict[str, JSON]:
+        level_field = self._site.settings.level_field
+        if part == "priority":
+            return {"priority": {"id": self.priority(str(value), ticket)}}
+        if part == "level" and level_field:
+            return {level_field: self._found(ticket, level_field, part, lambda meta: _level(meta, value))}
+        if part.startswith("field:"):
+            field_id = self._field_id(part)
+            return {field_id: self._found(ticket, field_id, part, lambda meta: self._shape(meta, value))}
+        return {}
+
+    def priority(self, word: str, ticket: Ticket) -> str:
+        """Return the id of our priority in the ticket's project; an id in the settings is used as it is."""
+        wanted = self._site.settings.priorities.get(word, PRIORITIES[Priority[word.upper()]])
+        if wanted.isdecimal():
+            return wanted
+        return str(self._found(ticket, "priority", "priority", lambda meta: self._priority_id(meta, wanted, word)))
+
+    def _priority_id(self, meta: Mapping[str, Any], wanted: str, word: str) -> JSON:
+        if (found := _option(meta, wanted)) is not None:
+            return found
+        standard = (
+            identity(allowed.get("id"))
+            for allowed in _allowed(meta)
+            if priority_word(self._site, allowed.get("id"), allowed.get("name")) == Priority[word.upper()]
+        )
+        return next(standard, None) or _nothing(meta, wanted)
+
+    def _field_id(self, part: str) -> str:
+        ours, fields = part.removeprefix("field:"), self._site.settings.fields
+        if ours not in fields:
+            raise Refused(
+                f"[sites.{self._site.name}.fields] has no {ours!r}{_near(ours, fields)}.", parts=frozenset({part})
+            )
+        if fields[ours] == "labels":
+            raise Refused("Labels show the level and cannot be a target.", parts=frozenset({part}))
+        return fields[ours]
+
+    def _found(self, ticket: Ticket, field_id: str, part: str, find: Callable[[Mapping[str, Any]], JSON]) -> JSON:
+        for fresh in (False, True):
+            screen, asked = self._screen(ticket, fresh)
+            try:
+                if field_id not in screen:
+                    raise LookupError(f"{field_id} is not on the edit screen of {ticket.key or ticket.ref.id}")
+                return find(mapping(screen[field_id]))
+            except LookupError as error:
+                if asked:
+                    raise Refused(f"{error.args[0]}.", parts=frozenset({part})) from None
+        raise AssertionError("a fresh screen was asked for")
+
+    def _screen(self, ticket: Ticket, fresh: bool) -> tuple[Mapping[str, Any], bool]:
+        place = f"{ticket.project.id}/{ticket.kind}" if ticket.project and ticket.kind else ticket.ref.id
+        with self._lock:
+            expires, known = self._screens.get(place, (float("-inf"), {}))
+            if not fresh and self._clock() < expires:
+                return known, False
+            answer = self._ask(f"issue/{quote(ticket.ref.id, safe='')}/editmeta")
+            known = mapping(mapping(answer).get("fields"))
+            self._screens[place] = (self._clock() + KEEP, known)
+            return known, True
+
+    def _shape(self, meta: Mapping[str, Any], value: JSON) -> JSON:
+        schema = mapping(meta.get("schema"))
+        kind, items = plain(schema.get("type")), plain(schema.get("items"))
+        if value is None or isinstance(value, Mapping):
+            return value
+        if kind == "array":
+            listed = value if isinstance(value, list | tuple) else [value]
+            return [self._one(meta, items, item) for item in listed]
+        return self._one(meta, kind, value)
+
+    def _one(self, meta: Mapping[str, Any], kind: str | None, value: JSON) -> JSON:
+        if isinstance(value, Mapping):
+            return value
+        if _allowed(meta):
+            return {"id": _option(meta, str(value)) or _nothing(meta, str(value))}
+        if kind == "user":
+            return {"accountId" if settings_of(self._site).cloud else "name": str(value)}
+        if kind == "group":
+            return {"name": str(value)}
+        if kind == "number":
+            return _number(value)
+        return value if isinstance(value, str) else str(value)  # texts, dates, a team's id
+
+
+def _status_names(answer: object) -> Iterator[tuple[str, str]]:
+    for status in answer if isinstance(answer, list) else ():
+        number, name = identity(mapping(status).get("id")), plain(mapping(status).get("name"))
+        category = plain(mapping(mapping(status).get("statusCategory")).get("key"))
+        if number and name:
+            yield f"status:{number}", name
+        if number and category:
+            yield f"status_category:{number}", category
+
+
+def _allowed(meta: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    listed = meta.get("allowedValues")
+    return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+
+
+def _spelling(allowed: Mapping[str, Any]) -> str:
+    return plain(allowed.get("value")) or plain(allowed.get("name")) or ""
+
+
+def _option(meta: Mapping[str, Any], wanted: str) -> str | None:
+    options = [(identity(item.get("id")), _spelling(item)) for item in _allowed(meta)]
+    by_id = (number for number, _ in options if number == wanted)
+    by_name = (number for number, name in options if name.casefold() == wanted.casefold())
+    return next(by_id, None) or next(by_name, None)
+
+
+def _nothing(meta: Mapping[str, Any], wanted: str) -> str:
+    names = [_spelling(item) for item in _allowed(meta)]
+    raise LookupError(f"{plain(meta.get('name')) or 'The field'} has no value {wanted!r}{_near(wanted, names)}")
+
+
+def _level(meta: Mapping[str, Any], level: JSON) -> JSON:
+    if level == 1:
+        return None  # the frontline is an empty field
+    if allowed := _allowed(meta):
+        found = next((identity(item.get("id")) for item in allowed if level_of_field(_spelling(item)) == level), None)
+        return {"id": found or _nothing(meta, f"Level {level}")}
+    return level if mapping(meta.get("schema")).get("type") == "number" else str(level)
+
+
+def _number(value: JSON) -> float:
+    try:
+        return float(str(value))
+    except ValueError:
+        raise LookupError(f"a number was expected, got {value!r}") from None
+
+
+def _near(wanted: str, names: Mapping[str, str] | list[str]) -> str:
+    near = difflib.get_close_matches(wanted, list(names), n=3, cutoff=0.4)
+    return f"; the nearest are {', '.join(near)}" if near else ""

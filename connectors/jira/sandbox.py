@@ -1,0 +1,282 @@
+"""The pretend Jira, Cloud or Data Center: the documented API over TLS, signed webhooks for every change, and faults.
+
+The only file here that imports Flask. It stands in for a site in the demo and in tests; it claims to behave as the
+published documents and recorded samples say, and nothing beyond them. One service project (ITSM), one plain (DEV).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import itertools
+import json
+import secrets as random
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from flask import Flask, Response, request
+
+from connectors.jira.picture import level_in
+from connectors.jira.pretend import PRIORITY_WORDS, STATUS_WORDS, No, PretendSite
+from connectors.jira.pretend_api import ROUTES, Answer, Asked
+from connectors.jira.records import AGENT, FIELDS, OURS, PEOPLE, REQUESTER, STATUSES
+from connectors.sandboxing import Authority, Envelope, Faults, Postman, Recorded, Served, View, befall
+
+Deployment = Literal["cloud", "datacenter"]
+EMAIL = "stepladder@example.com"
+
+_STATUS_MAP = {"Waiting for customer": "pending", "On hold": "on_hold", "Closed": "closed"}
+_OUR_WORDS = {number: word for word, number in STATUS_WORDS.items()} | {"10100": "open", "10000": "open"}
+
+
+def sign(body: bytes, secrets: Mapping[str, Any], now: datetime) -> dict[str, str]:
+    """Return the headers that a genuine Cloud delivery of this body carries. Jira signs no time: `now` is not in it."""
+    digest = hmac.new(str(secrets["webhook_secrets"][0]).encode(), body, hashlib.sha256).hexdigest()
+    return {"X-Hub-Signature": f"sha256={digest}"}
+
+
+def build(authority: Authority, port: int = 0, deployment: Deployment = "cloud") -> Sandbox:
+    """Start a pretend Jira on loopback."""
+    return Sandbox(authority, port, deployment)
+
+
+class Sandbox:
+    """A pretend Jira site with a service project, a plain one, five licensed people and one customer."""
+
+    def __init__(self, authority: Authority, port: int = 0, deployment: Deployment = "cloud") -> None:
+        self.faults, self.postman = Faults(), Postman()
+        self.requests: list[Recorded] = []
+        self.site = PretendSite(deployment)
+        self.deployment = deployment
+        self._bundle = authority.bundle
+        self._lock = threading.RLock()
+        self._changes = itertools.count(50_001)
+        self._subscriber: tuple[str, str | bool] | None = None
+        self._secrets = {
+            "token" if self.site.cloud else "personal_token": random.token_hex(16),
+            "webhook_secrets": [random.token_hex(16)],
+        }
+        self._served = Served(self._app(), authority, port)
+        self.url = self.site.url = self._served.url
+
+    # --- for whoever connects to it ---------------------------------------------------------------------
+    def site_toml(self, name: str, mode: str) -> str:
+        """Return the `[sites.<name>]` section that connects to this sandbox, secrets left out."""
+        fields = "\n".join(f'{ours} = "{theirs}"' for ours, theirs in FIELDS.items())
+        statuses = "\n".join(f'"{theirs}" = "{ours}"' for theirs, ours in _STATUS_MAP.items())
+        email = f'email = "{EMAIL}"\n' if self.site.cloud else ""
+        return (
+            f'[sites.{name}]\nvendor = "jira"\nurl = "{self.url}"\nca_bundle = "{self._bundle}"\nmode = "{mode}"\n'
+            f'deployment = "{self.deployment}"\naccount = "{self.site.user_id(OURS)}"\n{email}\n'
+            f"[sites.{name}.fields]\n{fields}\n\n[sites.{name}.statuses]\n{statuses}\n"
+        )
+
+    def secrets(self) -> Mapping[str, Any]:
+        """Return the site's secrets by setting name, as they would stand in secrets.toml."""
+        return self._secrets
+
+    def subscribe(self, url: str, verify: str | bool = True) -> None:
+        """Send a signed webhook to this address for every change, including our own."""
+        self._subscriber = (url, verify)
+
+    def person(self, word: str) -> str:
+        """Return the id (account id or user name) of ann, ben, eva, dan, carla or stepladder."""
+        return self.site.user_id(self.site.known(word))
+
+    def stop(self) -> None:
+        """Stop the server and the postman."""
+        self.postman.stop()
+        self._served.stop()
+
+    # --- what people do ---------------------------------------------------------------------------------
+    def open_ticket(self, subject: str, text: str, **fields: Any) -> str:
+        """A customer opens a ticket: fields priority, tags, product, impact, urgency, organization. Return its id.
+
+        `project` is ITSM, or DEV for the plain one.
+        """
+        with self._lock:
+            issue = self.site.create(fields.pop("project", "ITSM"), subject, text, {})
+            for name, value in fields.items():
+                self.site.change(issue, *self.site.value_for(issue, name, value))
+            self._emit_issue("jira:issue_created", "issue_created", issue, REQUESTER)
+            return str(issue["id"])
+
+    def customer_says(self, ticket: str, text: str) -> None:
+        """The requester writes; a solved ticket is reopened."""
+        with self._lock:
+            issue = self.site.find(ticket)
+            self._emit_comment(issue, self.site.say(issue, REQUESTER, text, public=True))
+            if STATUSES[issue["status"]][1] == "done":
+                self._save(issue, REQUESTER, {"status": "10100", "resolution": None})
+
+    def agent_says(self, ticket: str, text: str, *, public: bool = True) -> None:
+        """An agent writes to the requester, or internally."""
+        with self._lock:
+            issue = self.site.find(ticket)
+            self._emit_comment(issue, self.site.say(issue, AGENT, text, public=public))
+
+    def agent_changes(self, ticket: str, **fields: Any) -> None:
+        """An agent changes fields: status, priority, group, assignee, tags, level."""
+        with self._lock:
+            issue = self.site.find(ticket)
+            for name, value in fields.items():
+                self._save(issue, AGENT, dict([self.site.value_for(issue, name, value)]))
+
+    def agent_deletes(self, ticket: str) -> None:
+        """An agent deletes the ticket."""
+        with self._lock:
+            issue = self.site.find(ticket)
+            del self.site.issues[issue["id"]]
+            self._emit_issue("jira:issue_deleted", None, issue, AGENT)
+
+    def view(self, ticket: str) -> View:
+        """Show the ticket as it stands."""
+        with self._lock:
+            issue, site = self.site.find(ticket), self.site
+            internal = {said["id"] for said in issue["comments"] if not said["public"] or self._is_note(issue, said)}
+            levels = [level for label in issue["labels"] if (level := level_in(label))]
+            number = issue["priority"]
+            return View(
+                id=issue["id"],
+                key=issue["key"],
+                status=_OUR_WORDS[issue["status"]],
+                priority=next((word for word, theirs in PRIORITY_WORDS.items() if theirs == number), "low"),
+                group=issue["custom"].get(FIELDS["team"]),
+                assignee=PEOPLE[issue["assignee"]] if issue["assignee"] else None,
+                level=max(levels, default=1),
+                followers=tuple(site.user_id(who) for who in issue["watchers"]),
+                notes=tuple(said["body"] for said in issue["comments"] if said["id"] in internal),
+                replies=tuple(said["body"] for said in issue["comments"] if said["id"] not in internal),
+                tags=tuple(issue["labels"]),
+                edits=issue["edits"],
+            )
+
+    def _is_note(self, issue: Mapping[str, Any], said: Mapping[str, Any]) -> bool:
+        return said["who"] == OURS and not self.site.is_desk(issue)  # a plain project has no portal to read it in
+
+    def _save(self, issue: dict[str, Any], who: str, values: Mapping[str, Any]) -> None:
+        items = [item for key, value in values.items() if (item := self.site.change(issue, key, value))]
+        if values.get("status") in ("5", "6"):
+            issue["resolution"] = {"id": "10000", "name": "Done"}
+        if items:
+            self._emit_issue("jira:issue_updated", "issue_generic", issue, who, items)
+
+    # --- webhooks ---------------------------------------------------------------------------------------
+    def _emit_issue(
+        self,
+        event: str,
+        kind: str | None,
+        issue: Mapping[str, Any],
+        who: str,
+        items: list[Any] | None = None,
+        **more: Any,
+    ) -> None:
+        if self._subscriber is None:
+            return
+        body = {
+            "timestamp": _now_ms(),
+            "webhookEvent": event,
+            "user": self.site.user(who),
+            "issue": self.site.show(issue),
+        }
+        body |= {"issue_event_type_name": kind} if kind else {}
+        body |= {"changelog": {"id": str(next(self._changes)), "items": items}} if items is not None else {}
+        self._send({**body, **more})
+
+    def _emit_comment(self, issue: Mapping[str, Any], said: Mapping[str, Any], event: str = "comment_created") -> None:
+        if self._subscriber is None:
+            return
+        shown = self.site.comment(issue, said)
+        body = {"timestamp": _now_ms(), "webhookEvent": event, "comment": shown}
+        if self.site.cloud:
+            self._send({**body, "issue": self.site.show(issue, brief=True)})
+        else:  # Data Center tells it twice, and the first time without the issue
+            self._send(body)
+            if event == "comment_created":
+                self._emit_issue("jira:issue_updated", "issue_commented", issue, said["who"], comment=shown)
+
+    def _send(self, told: Mapping[str, Any]) -> None:
+        if self._subscriber is None:
+            return
+        body, (url, verify) = json.dumps(told).encode(), self._subscriber
+        headers = {"Content-Type": "application/json", "User-Agent": "Atlassian Webhook HTTP Client"}
+        if self.site.cloud:  # the same for every attempt; Data Center documents none of these
+            headers |= {"X-Atlassian-Webhook-Identifier": str(uuid.uuid4()), "X-Atlassian-Webhook-Flow": "Primary"}
+        else:
+            url += "?user_id=admin&user_key=JIRAUSER10000"
+        self.postman.post(
+            Envelope(
+                body=body,
+                headers=headers,
+                sign=lambda: sign(body, self._secrets, datetime.now(UTC)),
+                url=url,
+                verify=verify,
+            )
+        )
+
+    # --- the API ----------------------------------------------------------------------------------------
+    def saved(self, issue: dict[str, Any], items: list[dict[str, Any]]) -> None:
+        """Send what our account changed through the API."""
+        self._emit_issue("jira:issue_updated", "issue_updated", issue, OURS, items)
+
+    def spoke(self, issue: dict[str, Any], said: dict[str, Any]) -> None:
+        """Send what our account wrote through the API."""
+        self._emit_comment(issue, said)
+
+    def withdrew(self, issue: dict[str, Any], said: dict[str, Any]) -> None:
+        """Send that our account deleted a comment."""
+        self._emit_comment(issue, said, "comment_deleted")
+
+    def _app(self) -> Flask:
+        app = Flask("jira-sandbox")
+        for method, rule, view in ROUTES:
+            app.add_url_rule(rule, f"{method} {rule}", self._guarded(view), methods=[method])
+        app.after_request(self._record)
+        return app
+
+    def _guarded(self, view: Callable[[Asked], Answer]) -> Callable[..., Response]:
+        def answer(**found: str) -> Response:
+            def apply() -> Response:
+                if not self._knows_us():
+                    said = {"errorMessages": ["Client must be authenticated to access this resource."], "errors": {}}
+                    return _json(401, said)
+                body = request.get_json(silent=True)
+                asked = Asked(site=self.site, herald=self, found=found, query=request.args, body=body)
+                with self._lock:
+                    try:
+                        return _json(*view(asked))
+                    except No as no:
+                        return _json(no.status, no.body)
+
+            return befall(self.faults, apply)
+
+        return answer
+
+    def _knows_us(self) -> bool:
+        claimed = request.headers.get("Authorization", "")
+        if not self.site.cloud:
+            return claimed == f"Bearer {self._secrets['personal_token']}"
+        pair = f"{EMAIL}:{self._secrets['token']}"
+        return claimed == f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+    def _record(self, response: Response) -> Response:
+        body = request.get_json(silent=True) if request.method != "GET" else None
+        query, path = request.query_string.decode(), request.path
+        seen = Recorded(method=request.method, path=path, query=query, body=body, status=response.status_code)
+        self.requests.append(seen)
+        return response
+
+
+def _json(status: int, body: Any) -> Response:
+    if body is None:
+        return Response(status=status)
+    return Response(json.dumps(body), status=status, mimetype="application/json")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

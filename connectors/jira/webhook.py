@@ -1,0 +1,108 @@
+"""What a Jira webhook proves and says. Pure: bytes in, values out; it never asks Jira and trusts no address in a body.
+
+Two kinds arrive: webhooks with an event name (https://developer.atlassian.com/cloud/jira/platform/webhooks/) and web
+requests of Automation rules, which carry a bare issue and are proved by a shared word only.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import SecretStr
+
+from connectors.contract import BadSignature, Delivery, Site, SiteSettings, Unreadable
+from connectors.jira.events import issue_in, read_event
+from connectors.jira.picture import identity, mapping, plain
+from connectors.jira.settings import JiraSettings
+from connectors.signatures import knows_secret, signed_hex
+from policies.model import Event, TicketRef
+
+TOKEN_HEADER = "x-stepladder-token"  # noqa: S105 - a header's name
+
+_COMMENT_ADDRESS = re.compile(r"/issue/([A-Za-z0-9_-]{1,64})/comment/")
+
+
+def verify(delivery: Delivery, settings: SiteSettings, now: datetime) -> None:
+    """Raise BadSignature unless the body is signed, or the sender says the shared word or logs in as agreed.
+
+    The first proof offered decides. Jira's signature has no time in it, so `now` cannot be held against it.
+    """
+    if not isinstance(settings, JiraSettings):
+        raise BadSignature("the site is not configured as a Jira site")
+    words = (settings.automation_token,) if settings.automation_token else ()
+    login = _basic(settings)
+    if not (settings.webhook_secrets or words or login):
+        raise BadSignature("no secret is configured: fill webhook_secrets, automation_token or webhook_user/_password")
+    headers = delivery.headers
+    if "x-hub-signature" in headers:
+        _signed(headers["x-hub-signature"], delivery.body, settings.webhook_secrets)
+    elif TOKEN_HEADER in headers:
+        if not knows_secret(headers[TOKEN_HEADER], words):
+            raise BadSignature("X-Stepladder-Token is not the word in automation_token")
+    elif "authorization" in headers:
+        bearers = tuple(SecretStr(f"Bearer {word.get_secret_value()}") for word in words)
+        if not knows_secret(headers["authorization"], login + bearers):
+            raise BadSignature("Authorization is neither the log-in in webhook_user/_password nor automation_token")
+    else:
+        raise BadSignature("expected X-Hub-Signature, X-Stepladder-Token or Authorization, got none of them")
+
+
+def delivery_id(delivery: Delivery) -> str | None:
+    """Return Atlassian's webhook identifier, which survives retries; Data Center sends none."""
+    return (plain(delivery.headers.get("x-atlassian-webhook-identifier")) or "").strip()[:255] or None
+
+
+def tickets(delivery: Delivery, site: Site) -> tuple[TicketRef, ...]:
+    """Name the tickets it concerns: usually one, two for a link, none for events about projects or boards."""
+    if not delivery.body.strip():
+        return ()  # Data Center's "exclude body"; what stands in the address is not signed
+    ids = _concerned(_parse(delivery))
+    return tuple(TicketRef(vendor=site.vendor, site=site.name, id=i) for i in dict.fromkeys(filter(None, ids)))
+
+
+def read(delivery: Delivery, site: Site, ref: TicketRef) -> tuple[Event, ...]:
+    """Return what the delivery says about this ticket: usually one event, two if a save carried a comment."""
+    body = _parse(delivery)
+    return read_event(delivery, body, site, ref) if ref.id in _concerned(body) else ()
+
+
+def _parse(delivery: Delivery) -> Mapping[str, Any]:
+    try:
+        body = json.loads(delivery.body)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(
+            f"expected JSON, got {len(delivery.body)} bytes that are not ({type(error).__name__})"
+        ) from None
+    if not isinstance(body, dict):
+        raise Unreadable(f"expected a JSON object, got {type(body).__name__}")
+    return body
+
+
+def _concerned(body: Mapping[str, Any]) -> tuple[str | None, ...]:
+    if found := identity(issue_in(body).get("id")):
+        return (found,)
+    if link := mapping(body.get("issueLink")):
+        return (identity(link.get("sourceIssueId")), identity(link.get("destinationIssueId")))
+    # Data Center's comment events carry no issue; its id stands in the comment's own address
+    address = _COMMENT_ADDRESS.search(plain(mapping(body.get("comment")).get("self")) or "")
+    return (address[1] if address else identity(mapping(body.get("worklog")).get("issueId")),)
+
+
+def _signed(claim: str, body: bytes, secrets: tuple[SecretStr, ...]) -> None:
+    method, _, claimed = claim.partition("=")
+    if method.strip().lower() != "sha256":
+        raise BadSignature("expected X-Hub-Signature: sha256=…, got another method")
+    if not signed_hex(claimed.strip(), body, secrets):
+        raise BadSignature("X-Hub-Signature was not made with any secret in webhook_secrets")
+
+
+def _basic(settings: JiraSettings) -> tuple[SecretStr, ...]:
+    if not (settings.webhook_user and settings.webhook_password):
+        return ()
+    pair = f"{settings.webhook_user}:{settings.webhook_password.get_secret_value()}"
+    return (SecretStr(f"Basic {base64.b64encode(pair.encode()).decode()}"),)

@@ -1,0 +1,1 @@
+"""The ground floor: what an escalation policy means. Pure: no I/O, no clock, no vendor's name."""

@@ -1,0 +1,91 @@
+"""What a decision asks for: one command to one ticket, with the internal note that explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from policies.model import JSON, Priority
+
+
+class Mode(StrEnum):
+    """How far Stepladder may go (DECISIONS 21): look only, write notes, or act."""
+
+    OBSERVE = "observe"
+    NOTE = "note"
+    ACT = "act"
+
+    @classmethod
+    def least(cls, *modes: Mode | None) -> Mode:
+        """The most careful of several modes; one that is not set has no say."""
+        ladder = list(cls)
+        return min((m for m in modes if m is not None), key=ladder.index, default=cls.ACT)
+
+
+class Take(StrEnum):
+    """Whether the next level owns the ticket from now on, or watches over it (DECISIONS 9)."""
+
+    OWNERSHIP = "ownership"
+    OVERSIGHT = "oversight"
+
+
+class Speech(StrEnum):
+    """Whose words a span holds. Only OURS is ours to format; QUOTE is a customer's or an agent's."""
+
+    OURS = "ours"
+    STRONG = "strong"
+    QUOTE = "quote"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A run of text. Connectors escape every span for their vendor's markup, whoever wrote it."""
+
+    text: str
+    speech: Speech = Speech.OURS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of a note: a label such as `Why`, then spans."""
+
+    spans: tuple[Span, ...]
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """An internal note as lines, without markup. The last line carries the operation id."""
+
+    lines: tuple[Line, ...]
+
+    @property
+    def text(self) -> str:
+        """The note as plain text, for logs, tests and the terminal."""
+        return "\n".join(
+            (f"{line.label}: " if line.label else "") + "".join(span.text for span in line.spans) for line in self.lines
+        )
+
+
+Target = Mapping[str, JSON]
+"""Where a level lives at a vendor, in the vendor's words: `{"group": "Billing"}`, `{"assignee": "…"}`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """Bring the ticket to a level.
+
+    `operation` is the same for the same decision, however often it is computed; with it a write can be recognised
+    at the vendor. `priority` is the value to set (None: leave it). `mode` NOTE means: write the note only.
+    """
+
+    operation: str
+    level: int
+    level_before: int
+    level_name: str
+    take: Take
+    target: Target
+    priority: Priority | None
+    note: Note
+    mode: Mode = Mode.ACT

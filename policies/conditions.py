@@ -1,0 +1,200 @@
+"""The questions a rule may ask: a registry, with an example line beside each.
+
+An answer is yes, no or unknown. Unknown is not no: if the outcome depends on it, the ticket is fetched (DECISIONS 7).
+Every yes names its *cause*, the fact that made it so, because a rule fires once per cause and never for standing still.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from policies.calendars import Clock
+from policies.model import Ticket
+from policies.policy import Duration, Policy
+from policies.story import Story
+
+ALWAYS = "always"
+"""The cause of a yes that no event brought about: it was so from the start."""
+
+
+class Wrong(ValueError):
+    """A condition's value makes no sense. `at` are the keys below the condition's name that lead to the mistake."""
+
+    def __init__(self, message: str, at: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message)
+        self.at = at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """All that a question may look at.
+
+    `clock_for` gives the clock a duration counts on. `left_by` is who had the ticket before it came to this level.
+    `fetched` is what the vendor has just been asked for: what it did not tell then, it does not have.
+    """
+
+    policy: Policy
+    ticket: Ticket
+    story: Story
+    level: int
+    level_since: datetime
+    now: datetime
+    clock_for: Callable[[Duration], Clock]
+    left_by: str | None = None
+    fetched: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one question found.
+
+    `value` None = unknown until `needs` is fetched. `cause` identifies the fact behind a yes and `since` when it
+    arose. `due` is when a time question turns, or turned, true (None: not unless something else happens); it counts
+    from `start`, every minute if `on_clock`. `found` and
+    `wanted` are the numbers, in words, exactly as they were compared.
+    """
+
+    name: str
+    value: bool | None
+    found: str = ""
+    wanted: str = ""
+    cause: str = ALWAYS
+    since: datetime | None = None
+    due: datetime | None = None
+    start: datetime | None = None
+    on_clock: bool = False
+    needs: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a whole `when` found: its value, the answers that carry a yes, all answers, and what is needed to know."""
+
+    value: bool | None
+    support: tuple[Answer, ...] = ()
+    answers: tuple[Answer, ...] = ()
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The fields to fetch before the value can be known."""
+        return frozenset(a.needs for a in self.answers if a.value is None and a.needs)
+
+
+class Node(Protocol):
+    """A part of a rule's `when`: one question, or several joined."""
+
+    def ask(self, moment: Moment) -> Finding:
+        """Answer at this moment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaf:
+    """One question of the registry with the policy's value."""
+
+    name: str
+    question: Callable[[Moment], Answer]
+    value: Any = None
+
+    def ask(self, moment: Moment) -> Finding:
+        """Answer at this moment."""
+        answer = self.question(moment)
+        return Finding(value=answer.value, support=(answer,) if answer.value else (), answers=(answer,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllOf:
+    """Yes if every part is; no if one is not, whatever is unknown."""
+
+    parts: tuple[Node, ...]
+
+    def ask(self, moment: Moment) -> Finding:
+        """Answer at this moment."""
+        found = [part.ask(moment) for part in self.parts]
+        answers = tuple(a for f in found for a in f.answers)
+        if any(f.value is False for f in found):
+            return Finding(value=False, answers=answers)
+        if any(f.value is None for f in found):
+            return Finding(value=None, answers=answers)
+        return Finding(value=True, support=tuple(a for f in found for a in f.support), answers=answers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnyOf:
+    """Yes if one part is, whatever is unknown; the yes rests on every part that says so."""
+
+    parts: tuple[Node, ...]
+
+    def ask(self, moment: Moment) -> Finding:
+        """Answer at this moment."""
+        found = [part.ask(moment) for part in self.parts]
+        answers = tuple(a for f in found for a in f.answers)
+        support = tuple(a for f in found for a in f.support)
+        if any(f.value for f in found):
+            return Finding(value=True, support=support, answers=answers)
+        return Finding(value=None if any(f.value is None for f in found) else False, answers=answers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Not:
+    """The opposite; unknown stays unknown."""
+
+    part: Node
+
+    def ask(self, moment: Moment) -> Finding:
+        """Answer at this moment."""
+        found = self.part.ask(moment)
+        return Finding(value=None if found.value is None else not found.value, answers=found.answers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """An entry of the registry: its name, the line of YAML that shows it, and how its value becomes a question."""
+
+    name: str
+    example: str
+    summary: str
+    build: Callable[[Any], Callable[[Moment], Answer]]
+    uses: frozenset[str] = field(default_factory=frozenset)
+
+
+REGISTRY: dict[str, Condition] = {}
+
+
+def condition(name: str, *, example: str) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
+    """Register a builder (YAML value → question) under its YAML name; its docstring is the reference's sentence."""
+
+    def register(build: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        REGISTRY[name] = Condition(name=name, example=example, summary=(build.__doc__ or "").strip(), build=build)
+        return build
+
+    return register
+
+
+def leaf(name: str, value: Any) -> Leaf:
+    """Make one question. Raises Wrong with a sentence if the value makes no sense, KeyError for an unknown name."""
+    return Leaf(name=name, question=REGISTRY[name].build(value), value=value)
+
+
+def leaves(node: Node) -> tuple[Leaf, ...]:
+    """Return every question below a node."""
+    if isinstance(node, Leaf):
+        return (node,)
+    parts = (node.part,) if isinstance(node, Not) else getattr(node, "parts", ())
+    return tuple(found for part in parts for found in leaves(part))
+
+
+def parsed(values: Mapping[str, Any]) -> Node:
+    """Build a tree from plain data without positions, for tests and tools: all of the keys must hold."""
+    nodes: list[Node] = []
+    for name, value in values.items():
+        if name in ("all", "any"):
+            parts = tuple(parsed(v) for v in value)
+            nodes.append(AllOf(parts=parts) if name == "all" else AnyOf(parts=parts))
+        elif name == "not":
+            nodes.append(Not(part=parsed(value)))
+        else:
+            nodes.append(leaf(name, value))
+    return nodes[0] if len(nodes) == 1 else AllOf(parts=tuple(nodes))

@@ -1,0 +1,53 @@
+"""Whose change is it? Our own account's is an echo only if it is exactly what we wrote (DECISIONS 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from policies.case import ECHO_WINDOW, Case, Wrote
+from policies.model import Change, Event, Role
+from policies.shifts import Shift, shift_name
+
+NOTE = "note"
+"""The field name under which a written note is remembered; its value is the operation that the note names."""
+
+
+def judged(event: Event, wrote: Iterable[Wrote]) -> Event:
+    """Return the event with its true author: anything by our account that we did not write is a person's."""
+    if event.actor is None or event.actor.role is not Role.OURS or is_echo(event, wrote):
+        return event
+    return replace(event, actor=replace(event.actor, role=Role.AGENT))
+
+
+def is_echo(event: Event, wrote: Iterable[Wrote]) -> bool:
+    """Say whether every change of this event, and its comment, is one we wrote lately."""
+    recent = [w for w in wrote if abs(event.at - w.at) <= ECHO_WINDOW]
+    if event.comment is not None:
+        operations = {w.operation for w in recent if w.field == NOTE}
+        if not any(f"op {operation}" in event.comment.text for operation in operations):
+            return False
+    return all(_wrote_change(change, recent) for change in event.changes)
+
+
+def _wrote_change(change: Change, wrote: list[Wrote]) -> bool:
+    words = {change.after, change.after_name}
+    if change.field == "tag" and change.after is None:
+        words = {f"-{change.before}"}
+    return any(w.field in (change.field, shift_name(change)) and w.value in words for w in wrote)
+
+
+def ours_all_the_same(shift: Shift, wrote: Iterable[Wrote]) -> bool:
+    """Say whether a change whose author is not known is one that we asked for."""
+    field = "tag" if shift.field.startswith("tag:") else shift.field
+    return any(w.field == field and w.value == shift.after and abs(shift.at - w.at) <= ECHO_WINDOW for w in wrote)
+
+
+def promised(case: Case, operation: str, expect: Mapping[str, str | None], note: bool, now: datetime) -> Case:
+    """Remember what a plan will write, before it is sent, so that its echo is known whatever happens to the answer."""
+    new = [Wrote(field=field, value=value, at=now, operation=operation) for field, value in expect.items()]
+    if note:
+        new.append(Wrote(field=NOTE, value=operation, at=now, operation=operation))
+    kept = tuple(w for w in case.wrote if now - w.at <= ECHO_WINDOW)
+    return replace(case, wrote=(*kept, *new))

@@ -1,0 +1,232 @@
+"""What the sections of a policy document may say, except for its rules (rulebook.py) and tests (examples.py)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from policies.calendars import DAY, Calendar, Window
+from policies.commands import Mode, Take, Target
+from policies.model import Priority
+from policies.policy import Choice, Level, Path, PriorityChange, Severity, Tier
+from policies.shapes import (
+    Gather,
+    Shape,
+    day,
+    doubles,
+    expected,
+    length,
+    many,
+    one_or_many,
+    record,
+    section,
+    table,
+    text,
+    unknown,
+    whole,
+    word,
+)
+from policies.source import Fault, Node, nearest
+
+SCOPES = {
+    "brands": "brand",
+    "groups": "group",
+    "forms": "form",
+    "request_types": "form",
+    "projects": "project",
+    "issue_types": "kind",
+    "tags": "tags",
+    "organizations": "organization",
+}
+"""The words of `applies_to`, and the ticket fields they look at."""
+
+NOTE_FIELDS = ("level", "level_name", "ticket", "subject", "tier", "priority", "requester", "organization", "rule")
+"""What a level's own text may put into a note, as `{field}`."""
+
+_LONGEST_NOTE = 1000
+_NOTE_FIELD = re.compile(r"\{([^{}]*)\}")
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_SITE = re.compile(r"[a-z][a-z0-9_]*(/[\w.-]+)?")
+_WINDOW = re.compile(r"(\d\d?):([0-5]\d) ?- ?(\d\d?):([0-5]\d)")
+
+
+# --- where it applies ---------------------------------------------------------------------------------------------
+def site(node: Node) -> str:
+    """Read a vendor, or a vendor and one of its sites."""
+    if not _SITE.fullmatch(text(node)):
+        raise expected(node, "a vendor, or vendor/site")
+    return node.text
+
+
+def _choice(name: str) -> Shape[Choice]:
+    listed = one_or_many(text)
+    without = record(lambda none_of: Choice(field=SCOPES[name], none_of=none_of), {"none_of": listed})
+    return lambda node: without(node) if node.pairs is not None else Choice(field=SCOPES[name], only=listed(node))
+
+
+def _scope_name(node: Node) -> str:
+    if text(node) not in SCOPES:
+        raise Fault(unknown(node, "word", SCOPES))
+    return node.text
+
+
+def scope(node: Node) -> tuple[Choice, ...]:
+    """Read what is in scope at one vendor or site: `all`, or values of ticket fields."""
+    if node.scalar == "all":
+        return ()
+    if node.pairs is None:
+        raise expected(node, "`all`, or what it applies to, such as {groups: [Support]}")
+    return tuple(table(_scope_name, _choice)(node).values())
+
+
+# --- time ---------------------------------------------------------------------------------------------------------
+def calendar(name: str, holidays: Callable[[Node], Mapping[date, str]]) -> Shape[Calendar]:
+    """Return the reader of one calendar; `holidays` expands a country and region to dates."""
+
+    def build(closed: tuple[date, ...] = (), **parts: Any) -> Calendar:
+        return Calendar(name=name, closed=frozenset(closed), **parts)
+
+    return record(build, {"timezone": timezone, "hours": hours}, {"holidays": holidays, "closed": many(day)})
+
+
+def timezone(node: Node) -> str:
+    """Read the name of a time zone."""
+    try:
+        ZoneInfo(text(node))
+    except (KeyError, ValueError, OSError):
+        near = nearest(node.text, available_timezones())
+        raise Fault(node.problem(f'there is no time zone "{node.text[:40]}"; one is Europe/Berlin', near)) from None
+    return node.text
+
+
+def hours(node: Node) -> tuple[tuple[Window, ...], ...]:
+    """Read opening hours: `mon-thu: ["08:00-12:00", "13:00-18:00"]`, `fri: "08:00-16:00"`, `daily: "22:00-06:00"`."""
+    if not node.pairs:
+        raise expected(node, 'days with opening hours, such as mon-fri: "09:00-17:00"')
+    week: list[tuple[Window, ...]] = [()] * 7
+    gather = Gather()
+    for key, value in node.pairs:
+        days = gather.read(_days, key) or ()
+        windows = gather.read(one_or_many(_window), value) or ()
+        if any(week[number] for number in days):
+            gather.add(key.problem("these days have opening hours already, a few lines above"))
+        for number in days:
+            week[number] = windows
+    gather.settle()
+    return tuple(week)
+
+
+def _days(node: Node) -> tuple[int, ...]:
+    said = text(node).casefold()
+    first, _, last = said.partition("-")
+    if said == "daily":
+        return tuple(range(7))
+    if first not in _DAYS or (last or first) not in _DAYS:
+        raise Fault(node.problem(f'"{node.text[:40]}" is not a day; write {", ".join(_DAYS)}, mon-fri or daily'))
+    start = _DAYS.index(first)
+    return tuple((start + n) % 7 for n in range((_DAYS.index(last or first) - start) % 7 + 1))
+
+
+def _window(node: Node) -> Window:
+    found = _WINDOW.fullmatch(text(node))
+    if not found:
+        raise expected(node, 'opening hours such as "09:00-17:00"')
+    opens, closes = int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])
+    if opens >= DAY or closes > DAY or opens == closes:
+        raise Fault(node.problem('these are no opening hours; the whole day is "00:00-24:00"'))
+    return opens, closes if closes > opens else closes + DAY
+
+
+# --- severity and customers ---------------------------------------------------------------------------------------
+def severity(node: Node) -> Severity:
+    """Read the table of impact × urgency."""
+    return record(
+        _severity, {"impact": many(text), "urgency": many(text), "matrix": table(text, lambda _: many(text))}
+    )(node)
+
+
+def _severity(impact: tuple[str, ...], urgency: tuple[str, ...], matrix: dict[str, tuple[str, ...]]) -> Severity:
+    rows, columns = [tuple(w.casefold() for w in side) for side in (impact, urgency)]
+    table_ = {row.casefold(): cells for row, cells in matrix.items()}
+    for side in (rows, columns):
+        if "low" in side and "high" in side and side.index("high") < side.index("low"):
+            raise ValueError("impact and urgency are listed from the least to the greatest; here high comes before low")
+    if set(table_) != set(rows) or len(set(rows)) < len(rows) or len(set(columns)) < len(columns):
+        raise ValueError(f"the matrix has one row for each impact: {', '.join(impact)}; it has {', '.join(matrix)}")
+    for row, cells in table_.items():
+        if len(cells) != len(columns):
+            raise ValueError(f'row "{row}" has {len(cells)} cells, and there are {len(columns)} urgencies')
+    names = tuple(dict.fromkeys(cell for row in rows for cell in table_[row]))
+    return Severity(impact=rows, urgency=columns, matrix=table_, names=names)
+
+
+def tiers(node: Node) -> tuple[Tier, ...]:
+    """Read the customers' tiers; the first that matches wins."""
+    lists = dict.fromkeys(("organizations", "tags", "field_values"), one_or_many(text))
+    found = many(record(lambda tier, **rest: Tier(name=tier, **rest), {"tier": text}, lists))(node)
+    gather = Gather(doubles(node, "tier", "tier"))
+    for tier, item in list(zip(found, node.items or (), strict=True))[:-1]:
+        if not (tier.organizations or tier.tags or tier.field_values):
+            gather.add(item.problem(f'"{tier.name}" matches every customer, so the tiers below it are never reached'))
+    gather.settle()
+    return found
+
+
+# --- levels -------------------------------------------------------------------------------------------------------
+def levels(node: Node) -> tuple[Level, ...]:
+    """Read the ladder."""
+    needs = {"level": whole, "name": text}
+    may: dict[str, Shape[Any]] = {
+        "role": text,
+        "path": word(Path, "path"),
+        "take": word(Take, "way to take"),
+        "targets": table(site, lambda _: _target),
+        "priority": _priority,
+        "expected_resolution": length,
+        "taken_within": length,
+        "note": _note,
+        "mode": word(Mode, "mode"),
+    }
+    found = many(record(lambda level, **rest: Level(number=level, **rest), needs, may), "a list of levels")(node)
+    gather = Gather(doubles(node, "name", "level"))
+    for wanted, (level, item) in enumerate(zip(found, node.items or (), strict=True), 1):
+        if level.number != wanted:
+            gather.add(
+                item.follow(["level"]).problem(f"levels are listed from 1 upwards without gaps; expected {wanted}")
+            )
+            break
+    if len(found) < 2:
+        gather.add(node.problem("a ladder has at least two levels"))
+    gather.settle()
+    return found
+
+
+def _target(node: Node) -> Target:
+    if not node.pairs:
+        raise expected(node, "the vendor's words for a place, such as {group: Support}")
+    target: Target = node.plain
+    return target
+
+
+def _priority(node: Node) -> PriorityChange:
+    if node.pairs is None or len(node.pairs) != 1:
+        raise expected(node, "{at_least: high}, which never lowers, or {set: high}")
+    choice = word(Priority, "priority")
+    found = section(may={"at_least": choice, "set": choice})(node)
+    return PriorityChange(to=next(iter(found.values())), raise_only="at_least" in found)
+
+
+def _note(node: Node) -> str:
+    if len(text(node)) > _LONGEST_NOTE:
+        raise Fault(node.problem(f"a level's note has at most {_LONGEST_NOTE} characters; this has {len(node.text)}"))
+    if re.search(r"[{}]", _NOTE_FIELD.sub("", node.text)):
+        raise Fault(node.problem("a { or } without its partner"))
+    for field in _NOTE_FIELD.findall(node.text):
+        if field not in NOTE_FIELDS:
+            known = f"; known here: {', '.join(NOTE_FIELDS)}"
+            near = nearest(field, NOTE_FIELDS)
+            raise Fault(node.problem(f"there is no {{{field[:40]}}}{'' if near else known}", near))
+    return node.text

@@ -1,0 +1,137 @@
+"""The `rules` section: reasons to escalate, made of the registry's conditions, referring only to what is defined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from policies import conditions
+from policies.commands import Mode
+from policies.policy import Duration, Rule, Step
+from policies.shapes import Gather, Shape, doubles, expected, many, named, record, text, unknown, word
+from policies.source import Fault, Node
+from policies.values import ordered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What rules may refer to; None where that part of the document could not be read, so that it is not judged."""
+
+    top: int | None
+    severities: tuple[str, ...] | None
+    tiers: tuple[str, ...] | None
+    calendars: tuple[str, ...] | None
+
+
+def rules(names: Names) -> Shape[tuple[Rule, ...]]:
+    """Return the reader of the rules, given the names they may refer to."""
+    needs = {"name": text, "when": when(names), "go_to": _go_to(names.top)}
+    may = {"again": _again, "calendar": named("calendar", names.calendars), "mode": word(Mode, "mode")}
+    several = many(record(Rule, needs, may), "a list of rules")
+
+    def read(node: Node) -> tuple[Rule, ...]:
+        gather = Gather(doubles(node, "name", "rule"))
+        found = gather.read(several, node)
+        gather.settle()
+        return found or ()
+
+    return read
+
+
+def when(names: Names) -> Shape[conditions.Node]:
+    """Return the reader of a rule's questions: all keys of a section must hold, and all entries of a list."""
+
+    def section(node: Node) -> conditions.Node:
+        if node.items is not None:
+            return conditions.AllOf(parts=many(section)(node))
+        if node.pairs is None:
+            raise expected(node, "conditions, such as {unresolved_for: 4h}")
+        if not node.pairs:
+            raise Fault(node.problem("this condition is empty: it would match every ticket"))
+        gather = Gather()
+        parts = [gather.read(partial(part, key), value) for key, value in node.pairs]
+        gather.settle()
+        found = tuple(p for p in parts if p is not None)
+        return found[0] if len(found) == 1 else conditions.AllOf(parts=found)
+
+    def part(key: Node, value: Node) -> conditions.Node:
+        if key.text == "all":
+            return conditions.AllOf(parts=many(section)(value))
+        if key.text == "any":
+            return conditions.AnyOf(parts=many(section)(value))
+        if key.text == "not":
+            return conditions.Not(part=section(value))
+        if key.text not in conditions.REGISTRY:
+            raise Fault(unknown(key, "condition", ("all", "any", "not", *conditions.REGISTRY)))
+        return _question(key, value, names)
+
+    return section
+
+
+def _question(key: Node, value: Node, names: Names) -> conditions.Node:
+    if value.empty:
+        raise Fault()
+    try:
+        leaf = conditions.leaf(key.text, value.plain)
+        if key.text in _REFERENCES:
+            _REFERENCES[key.text](key, value, names)
+    except ValueError as error:
+        raise Fault(value.follow(getattr(error, "at", ())).problem(str(error))) from None
+    return leaf
+
+
+def _severity_exists(key: Node, value: Node, names: Names) -> None:
+    if names.severities == ():
+        raise Fault(key.problem("this policy has no `severity` table, so this could never be true"))
+    if names.severities is not None:
+        _all_known("severity", value, names.severities)
+        ordered(value.plain, names.severities, "a severity")
+
+
+def _tier_exists(key: Node, value: Node, names: Names) -> None:
+    if names.tiers == ():
+        raise Fault(key.problem("this policy has no `customers: {tiers: …}`, so this could never be true"))
+    if names.tiers is not None:
+        _all_known("tier", value, names.tiers)
+
+
+def _level_exists(_: Node, value: Node, names: Names) -> None:
+    wrong = [n for n in value.scalars() if isinstance(n.scalar, int) and names.top and not 1 <= n.scalar <= names.top]
+    if wrong:
+        raise Fault(*(n.problem(f"there is no level {n.text}; the levels are 1 to {names.top}") for n in wrong))
+
+
+_REFERENCES: dict[str, Callable[[Node, Node, Names], None]] = {
+    "severity": _severity_exists,
+    "tier": _tier_exists,
+    "level": _level_exists,
+}
+
+
+def _all_known(what: str, value: Node, names: tuple[str, ...]) -> None:
+    strangers = [unknown(node, what, names) for node in value.scalars() if node.text not in names]
+    if strangers:
+        raise Fault(*strangers)
+
+
+def _again(node: Node) -> Duration:
+    if not text(node).startswith("after "):
+        raise expected(node, '"after" and a duration, such as "after 3d"')
+    try:
+        return Duration.parse(node.text.removeprefix("after "))
+    except ValueError as error:
+        raise Fault(node.problem(str(error))) from None
+
+
+def _go_to(top: int | None) -> Shape[int | Step]:
+    def read(node: Node) -> int | Step:
+        if not isinstance(node.scalar, int) or isinstance(node.scalar, bool):
+            return word(Step, "destination")(node)
+        if node.scalar == 1:
+            raise Fault(node.problem("every ticket starts at level 1; a rule leads to a higher one"))
+        if node.scalar < 1 or (top is not None and node.scalar > top):
+            raise Fault(node.problem(f"there is no level {node.text}; the levels are 1 to {top or 'more'}"))
+        return node.scalar
+
+    return read

@@ -1,0 +1,290 @@
+"""Plays the tests that travel with a policy: an invented ticket, its events, the looks that `decide` asks for.
+
+Nothing here decides. Time jumps from event to look to expectation, each at its exact instant; what a decision wants
+written is taken as written, and comes back as the echo it would be. The keys of a test are in `examples.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from policies.case import Case, Facts, Needs
+from policies.commands import Command, Mode, Take
+from policies.decide import decide
+from policies.echoes import promised
+from policies.examples import instant
+from policies.model import (
+    TICKET_FIELDS,
+    Actor,
+    Change,
+    Comment,
+    Event,
+    Kind,
+    Named,
+    Role,
+    Status,
+    Ticket,
+    TicketRef,
+    ticket_from,
+)
+from policies.policy import Example, Policy
+
+_NAMED = ("group", "assignee", "organization", "brand", "project", "form")
+_MOST_LOOKS = 5000
+_CUSTOMER = Actor(id="customer", role=Role.REQUESTER, name="A customer")
+_EVERYTHING_KNOWN = Facts(fetched=TICKET_FIELDS)
+_OURSELVES = Actor(id="stepladder", role=Role.OURS, name="Stepladder")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleResult:
+    """What came of one test. Each failure is a sentence with what was expected, what was found, and why."""
+
+    name: str
+    failures: tuple[str, ...]
+    where: str
+
+    @property
+    def passed(self) -> bool:
+        """Everything was as expected."""
+        return not self.failures
+
+
+class Stuck(Exception):
+    """A test cannot be played to its end."""
+
+
+def run_examples(policy: Policy) -> tuple[ExampleResult, ...]:
+    """Play every test of the policy."""
+    return tuple(play(policy, example) for example in policy.examples)
+
+
+def play(policy: Policy, example: Example) -> ExampleResult:
+    """Play one test."""
+    try:
+        failures = tuple(_Play(policy, example).failures())
+    except Stuck as stuck:
+        failures = (str(stuck),)
+    return ExampleResult(name=example.name, failures=failures, where=example.where)
+
+
+class _Play:
+    """One ticket's life while a test is played."""
+
+    def __init__(self, policy: Policy, example: Example) -> None:
+        self.policy, self.example = policy, example
+        self.zone = ZoneInfo(policy.calendars[policy.calendar].timezone)
+        self.created = instant(example.ticket["created"], policy)
+        self.ticket = _first_picture(policy, example, self.created)
+        self.case = Case.fresh(self.ticket.ref, self.created)
+        self.steps = sorted(self._steps(), key=lambda step: step[0])
+        self.next_look: datetime | None = None
+        self.rule: str | None = None
+        self.why, self.moved = "nothing has happened yet", ""
+        self.target: Mapping[str, Any] = {}
+        self.count = self.looks = 0
+
+    # --- time ---------------------------------------------------------------------------------------------
+    def failures(self) -> Iterable[str]:
+        """Live through the ticket's life and yield what is not as expected."""
+        checks = sorted(((self._instant(e["at"]), e) for e in self.example.expect), key=lambda check: check[0])
+        self._look(self.created, [self._event(self.created, Kind.CREATED, _CUSTOMER)])
+        for at, expectation in checks:
+            self._live_until(at)
+            yield from self._compared(at, expectation)
+
+    def _live_until(self, end: datetime) -> None:
+        while True:
+            coming = [at for at in (self.steps[0][0] if self.steps else None, self.next_look) if at and at <= end]
+            if not coming:
+                return
+            now = min(coming)
+            events: list[Event] = []
+            while self.steps and self.steps[0][0] <= now:
+                events += self._happened(now, self.steps.pop(0)[1])
+            self._look(now, events)
+
+    def _look(self, now: datetime, events: list[Event]) -> None:
+        while True:
+            self.looks += 1
+            if self.looks > _MOST_LOOKS:
+                raise Stuck(
+                    f"after {_MOST_LOOKS} looks, at {self._local(now)}, it still asks to be looked at ({self.why})"
+                )
+            decision = decide(self.policy, self.case, events, _EVERYTHING_KNOWN, now)
+            if isinstance(decision, Needs):
+                raise Stuck(f"at {self._local(now)} the decision needs to know {', '.join(sorted(decision.fields))}")
+            before, self.case = self.case.level, decision.case
+            self.next_look, self.why = decision.next_look, decision.why
+            if self.case.level != before:
+                self.rule = decision.fired[0] if decision.fired else None
+                self.moved = f"since {self._local(now)}, {decision.why if self.rule else 'moved by a person'}"
+            if decision.command is None:
+                return
+            events = self._written(now, decision.command)
+
+    def _instant(self, said: str) -> datetime:
+        at = instant(said, self.policy, self.created.astimezone(self.zone).date())
+        if at < self.created:
+            raise Stuck(f"{said} is before the ticket is created")
+        return at
+
+    def _local(self, at: datetime) -> str:
+        return f"{at.astimezone(self.zone):%Y-%m-%d %H:%M}"
+
+    # --- events -------------------------------------------------------------------------------------------
+    def _steps(self) -> Iterable[tuple[datetime, Mapping[str, Any]]]:
+        for number in range(self.example.ticket.get("reopens", 0)):
+            yield self.created + timedelta(seconds=2 * number + 1), {"solve": True}
+            yield self.created + timedelta(seconds=2 * number + 2), {"reopen": True}
+        if "taken" in self.example.ticket:
+            yield self._instant(self.example.ticket["taken"]), {"take": True}
+        for step in self.example.steps:
+            yield self._instant(step["at"]), step
+
+    def _happened(self, now: datetime, step: Mapping[str, Any]) -> list[Event]:
+        agent = Actor(id=f"agent-{self.case.level}", role=Role.AGENT, name=f"An agent of level {self.case.level}")
+        match step:
+            case {"customer_says": words}:
+                return [self._said(now, _CUSTOMER, words)]
+            case {"agent_says": words}:
+                return [self._said(now, agent, words)]
+            case {"note": words}:
+                return [self._said(now, agent, words, public=False)]
+            case {"request": level}:
+                return [self._said(now, agent, "/escalate" if level is True else f"/escalate {level}", public=False)]
+            case {"set": values}:
+                return [self._changed(now, agent, _typed(values))]
+            case {"take": _}:
+                return [self._changed(now, agent, {"assignee": Named(id=agent.id, name=agent.name)})]
+            case {"solve": _}:
+                return [self._changed(now, agent, {"status": Status.SOLVED})]
+        said = self._said(now, _CUSTOMER, "It is not solved.")
+        return [said, self._changed(now, _CUSTOMER, {"status": Status.OPEN})]
+
+    def _event(self, now: datetime, kind: Kind, actor: Actor, **more: Any) -> Event:
+        self.count += 1
+        number = f"{self.count:06}"
+        self.ticket = replace(self.ticket, as_of=now)
+        return Event(
+            id=number, order=number, kind=kind, at=now, received_at=now, actor=actor, ticket=self.ticket, **more
+        )
+
+    def _said(self, now: datetime, actor: Actor, words: str, *, public: bool = True) -> Event:
+        comment = Comment(id=str(self.count + 1), text=words, public=public)
+        return self._event(now, Kind.COMMENTED, actor, comment=comment)
+
+    def _changed(self, now: datetime, actor: Actor, values: Mapping[str, Any]) -> Event:
+        changes = tuple(change for name, value in values.items() for change in _changes(self.ticket, name, value))
+        if "custom" in values:
+            values = {**values, "custom": {**self.ticket.custom, **values["custom"]}}
+        self.ticket = replace(self.ticket, **values)
+        return self._event(now, Kind.CHANGED, actor, changes=changes)
+
+    def _written(self, now: datetime, command: Command) -> list[Event]:
+        """Take a command as carried out, and return its echo."""
+        self.target = command.target
+        if command.mode is not Mode.ACT:
+            self.case = replace(self.case, pending=())
+            return []
+        values: dict[str, Any] = {"level": command.level}
+        if command.priority is not None:
+            values["priority"] = command.priority
+        if command.take is Take.OWNERSHIP:
+            values |= _placed(command.target)
+        echo = self._changed(now, _OURSELVES, values)
+        expect = {change.field: change.after for change in echo.changes}
+        self.case = replace(promised(self.case, command.operation, expect, False, now), pending=())
+        return [echo]
+
+    # --- expectations -------------------------------------------------------------------------------------
+    def _compared(self, at: datetime, expectation: Mapping[str, Any]) -> Iterable[str]:
+        found = {"level": self.case.level, "rule": self.rule, "priority": self.ticket.priority}
+        why = self.moved if self.case.level > expectation["level"] else self.why
+        for name in ("level", "rule", "priority"):
+            if name in expectation and expectation[name] != found[name]:
+                wanted, got = (_word(value) for value in (expectation[name], found[name]))
+                yield f"at {self._local(at)} expected {name} {wanted}, found {got}: {why}"
+        if "target" in expectation and not _within(expectation["target"], self.target):
+            wanted, got = (_word(value) for value in (expectation["target"], dict(self.target)))
+            yield f"at {self._local(at)} expected target {wanted}, found {got}: {why}"
+
+
+def _first_picture(policy: Policy, example: Example, created: datetime) -> Ticket:
+    """Return a ticket of which everything is known: what the test says, else what puts it in scope at level 1."""
+    said = example.ticket
+    vendor, _, site = said["site"].partition("/")
+    told: dict[str, Any] = {**dict.fromkeys(TICKET_FIELDS), "tags": (), "custom": {}, "status": Status.NEW}
+    for choice in policy.applies_to.get(said["site"], policy.applies_to.get(vendor, ())):
+        if choice.only:
+            told |= _typed({choice.field: choice.only[0] if choice.field != "tags" else choice.only[:1]})
+    told |= _placed(policy.level(1).target(vendor, site))
+    told["assignee"] = None
+    tier = next((tier for tier in policy.tiers if tier.name == said.get("tier")), None)
+    if tier is not None and tier.organizations:
+        told |= _typed({"organization": tier.organizations[0]})
+    elif tier is not None and tier.tags:
+        told["tags"] = (*told["tags"], tier.tags[0])
+    elif tier is not None and tier.field_values:
+        told["tier"] = tier.field_values[0]
+    fields = {name: value for name, value in said.items() if name in TICKET_FIELDS - {"tier"}}
+    fields["tags"] = (*told["tags"], *said.get("tags", ()))
+    fields["custom"] = {**told["custom"], **said.get("custom", {})}
+    requester = Named(id=_CUSTOMER.id, name=_CUSTOMER.name)
+    told |= {"key": "#1", "subject": example.name, "requester": requester, "portal": True, **_typed(fields)}
+    told["created_at"] = created
+    return ticket_from(TicketRef(vendor=vendor, site=site or "example", id="1"), created, told)
+
+
+def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: Named(id=value, name=value) if name in _NAMED else value for name, value in values.items()}
+
+
+def _placed(target: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the ticket fields that a target sets, for the words that every vendor's targets share."""
+    placed: dict[str, Any] = {}
+    if isinstance(target.get("group"), str | int):
+        placed |= {**_typed({"group": str(target["group"])}), "assignee": None}
+    if isinstance(target.get("assignee"), str | int):
+        placed |= _typed({"assignee": str(target["assignee"])})
+    if isinstance(target.get("field"), Mapping):
+        placed["custom"] = {name: str(value) for name, value in target["field"].items()}
+    return placed
+
+
+def _changes(ticket: Ticket, name: str, value: Any) -> Iterable[Change]:
+    old = getattr(ticket, name)
+    if name == "tags":
+        yield from (Change(field="tag", before=tag) for tag in old if tag not in value)
+        yield from (Change(field="tag", after=tag) for tag in value if tag not in old)
+    elif name == "custom":
+        for key, text in value.items():
+            if old.get(key) != text:
+                yield Change(field=f"custom.{key}", before=old.get(key), after=text)
+    elif old != value:
+        name_after = value.name if isinstance(value, Named) else None
+        yield Change(field=name, before=_id(old), after=_id(value), after_name=name_after)
+
+
+def _id(value: Any) -> str | None:
+    if value is None:
+        return None
+    return value.id if isinstance(value, Named) else _word(value)
+
+
+def _word(value: Any) -> str:
+    return "none" if value is None else str(getattr(value, "word", value))
+
+
+def _within(wanted: Any, target: Any) -> bool:
+    """Say whether a word, or a mapping, stands somewhere in a target."""
+    if wanted == target:
+        return True
+    parts = target.values() if isinstance(target, Mapping) else target if isinstance(target, list | tuple) else ()
+    if isinstance(wanted, Mapping) and isinstance(target, Mapping):
+        return all(name in target and _within(value, target[name]) for name, value in wanted.items())
+    return any(_within(wanted, part) for part in parts)

@@ -1,0 +1,376 @@
+"""The settings: what is read from where, and that every mistake is told at once, in a sentence, without a secret."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Self
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field, SecretStr, model_validator
+
+from adapter.settings import Settings, SettingsError, load
+from connectors.contract import SiteSettings
+from policies.commands import Mode
+
+
+class DeskSettings(SiteSettings):
+    """A vendor that exists only here."""
+
+    email: str | None = None
+    token: SecretStr | None = Field(default=None, description="API token")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.email and not self.token:
+            raise ValueError("token: expected one beside email, got none")
+        return self
+
+
+class BoardSettings(SiteSettings):
+    """Another one, whose secret is required and judged."""
+
+    password: SecretStr = Field(description="the board's password")
+    plan: str = "free"
+
+    @model_validator(mode="after")
+    def _strong(self) -> Self:
+        if self.password.get_secret_value().startswith("weak"):
+            raise ValueError(f"expected a strong password, got {self.password.get_secret_value()!r}")
+        return self
+
+
+VENDORS: Mapping[str, type[SiteSettings]] = {"desk": DeskSettings, "board": BoardSettings}
+SITE = '[sites.acme]\nvendor = "desk"\nurl = "https://acme.example"\n'
+Read = Callable[..., Settings]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Write the text (and secrets.toml) into a folder that has a policy, and load it."""
+    (tmp_path / "policy.yaml").write_text("version: 1\n")
+
+    def write_and_load(text: str, environ: Mapping[str, str] | None = None, *, secrets: str = "") -> Settings:
+        file = tmp_path / "stepladder.toml"
+        file.write_text(text)
+        if secrets:
+            kept = tmp_path / "secrets.toml"
+            kept.touch(mode=0o600)
+            kept.write_text(secrets)
+        return load(file, environ or {}, VENDORS)
+
+    return write_and_load
+
+
+def told(read: Read, text: str, environ: Mapping[str, str] | None = None, *, secrets: str = "") -> str:
+    """Return the error's text."""
+    with pytest.raises(SettingsError) as caught:
+        read(text, environ, secrets=secrets)
+    return str(caught.value)
+
+
+# --- what is right ------------------------------------------------------------------------------------------
+def test_one_site_is_enough_and_everything_else_has_a_default(read: Read, tmp_path: Path) -> None:
+    settings = read(SITE)
+    assert settings.policy == tmp_path / "policy.yaml"
+    assert settings.database == f"sqlite:///{tmp_path}/stepladder.db"
+    assert (settings.server.host, settings.server.port, settings.server.threads) == ("127.0.0.1", 8080, 8)
+    assert settings.server.body_limit == 5 * 1024 * 1024
+    assert (settings.worker.threads, settings.worker.settle, settings.worker.lease) == (4, 60, 30)
+    assert (settings.guards.escalations_in_10_minutes, settings.guards.adoptive_per_hour) == (50, 20)
+    assert settings.sites["acme"].mode is Mode.OBSERVE
+
+
+def test_every_table_is_read(read: Read) -> None:
+    settings = read(
+        "[server]\nport = 0\nthreads = 2\n[worker]\nsettle = 0.2\nlease = 20\nstop = 9\n"
+        '[guards]\nescalations_in_10_minutes = 5\n[sites.acme]\nvendor = "desk"\nurl = "http://127.0.0.1:4711"\n'
+        'mode = "act"\nfields = { product = "360" }\n'
+    )
+    assert (settings.server.port, settings.worker.settle, settings.worker.lease) == (0, 0.2, 20)
+    assert settings.guards.escalations_in_10_minutes == 5
+    assert settings.sites["acme"].mode is Mode.ACT
+    assert settings.sites["acme"].fields == {"product": "360"}
+
+
+def test_paths_start_at_the_files_folder(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules/support.yaml").touch()
+    (tmp_path / "ca.pem").touch()
+    settings = read(f'policy = "rules/support.yaml"\ndatabase = "sqlite:///rules/x.db"\n{SITE}ca_bundle = "ca.pem"\n')
+    assert settings.policy == tmp_path / "rules/support.yaml"
+    assert settings.database == f"sqlite:///{tmp_path}/rules/x.db"
+    assert settings.sites["acme"].ca_bundle == tmp_path / "ca.pem"
+
+
+def test_absolute_paths_stay(read: Read, tmp_path: Path) -> None:
+    assert read(f'database = "sqlite:///{tmp_path}/other.db"\n{SITE}').database == f"sqlite:///{tmp_path}/other.db"
+
+
+def test_a_site_is_found_by_vendor_and_name(read: Read) -> None:
+    settings = read(SITE)
+    assert settings.site("desk", "acme") is settings.sites["acme"]
+    assert settings.site("board", "acme") is None
+    assert settings.site("desk", "other") is None
+
+
+def test_settings_cannot_be_changed(read: Read) -> None:
+    settings = read(SITE)
+    with pytest.raises(AttributeError):
+        settings.database = "x"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        settings.sites["b"] = settings.sites["acme"]  # type: ignore[index]
+
+
+# --- where secrets come from --------------------------------------------------------------------------------
+def secret_of(settings: Settings, site: str = "acme") -> str:
+    """Return the token that was found."""
+    found = settings.sites[site]
+    assert isinstance(found, DeskSettings)
+    assert found.token is not None
+    return found.token.get_secret_value()
+
+
+def test_the_environment_wins_over_files_and_files_over_secrets_toml(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("from-variable-file\n")
+    (tmp_path / "two").write_text("from-setting-file\n")
+    secrets = '[sites.acme]\ntoken = "from-secrets-toml"\n'
+    named = SITE + 'token_file = "two"\n'
+    direct, file = {"STEPLADDER_ACME_TOKEN": "from-variable"}, {"STEPLADDER_ACME_TOKEN_FILE": "one"}
+    assert secret_of(read(SITE, secrets=secrets)) == "from-secrets-toml"
+    assert secret_of(read(named, secrets=secrets)) == "from-setting-file"
+    assert secret_of(read(named, file, secrets=secrets)) == "from-variable-file"
+    assert secret_of(read(named, {**file, **direct}, secrets=secrets)) == "from-variable"
+
+
+def test_a_variables_name_is_the_sites_in_capitals(read: Read) -> None:
+    text = SITE.replace("acme", '"acme-eu.2"', 1)
+    assert secret_of(read(text, {"STEPLADDER_ACME_EU_2_TOKEN": "t"}), "acme-eu.2") == "t"
+
+
+@pytest.mark.parametrize(
+    ("environ", "secrets"),
+    [
+        ({"STEPLADDER_ACME_WEBHOOK_SECRETS": "old, new"}, ""),
+        ({}, '[sites.acme]\nwebhook_secrets = ["old", "new"]\n'),
+        ({}, '[sites.acme]\nwebhook_secrets = "old,new"\n'),
+        ({"STEPLADDER_ACME_WEBHOOK_SECRETS_FILE": "lines"}, ""),
+    ],
+    ids=["variable", "list", "text", "lines of a file"],
+)
+def test_two_secrets_can_be_given_during_a_rotation(
+    read: Read, tmp_path: Path, environ: dict[str, str], secrets: str
+) -> None:
+    (tmp_path / "lines").write_text("old\nnew\n")
+    site = read(SITE, environ, secrets=secrets).sites["acme"]
+    assert [secret.get_secret_value() for secret in site.webhook_secrets] == ["old", "new"]
+
+
+def test_secrets_are_not_in_what_settings_print(read: Read) -> None:
+    assert "hunter22" not in repr(read(SITE, {"STEPLADDER_ACME_TOKEN": "hunter22"}))
+
+
+def test_other_peoples_variables_are_left_alone(read: Read) -> None:
+    # Kubernetes makes these for a service of our name
+    read(SITE, {"STEPLADDER_PORT": "tcp://10.0.0.1:80", "STEPLADDER_SERVICE_HOST": "x", "STEPLADDER_ACME_COLOUR": "y"})
+
+
+# --- what is wrong ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "sites: none found; expected a table [sites.<name>] with vendor and url"),
+        (f'polcy = "x"\n{SITE}', "polcy: unknown setting; did you mean policy?"),
+        (f"[server]\nthread = 2\n{SITE}", "server.thread: unknown setting; did you mean threads?"),
+        (f'[server]\nport = "80"\n{SITE}', 'server.port: found "80"; expected a whole number (0 takes any free port)'),
+        (f"[server]\nport = true\n{SITE}", "server.port: found true; expected a whole number"),
+        (f"[server]\nport = 70000\n{SITE}", "server.port: found 70000; expected less than or equal to 65535"),
+        (f"[worker]\nlease = 8\n{SITE}", "worker.stop: found 10; expected more than every site's read_timeout"),
+        (f"server = 3\n{SITE}", "server: found 3; expected a table"),
+        ("sites = 3\n", "sites: found 3; expected a table"),
+        ("[sites]\nacme = 3\n", "sites.acme: found 3; expected a table"),
+        (f'policy = "no.yaml"\n{SITE}', "policy: there is no file "),
+        (f'database = "postgresql://u:pw@h/d"\n{SITE}', "database: PostgreSQL comes later, with the `scale` extra"),
+        (f'database = "mysql://u:pw@h/d"\n{SITE}', "database: found an address that is not shown; expected sqlite:///"),
+        (f'database = "sqlite:///:memory:"\n{SITE}', 'database: found "sqlite:///:memory:"; expected sqlite:///'),
+        (f'database = "sqlite:///no/x.db"\n{SITE}', "database: there is no folder "),
+        (f"database = 3\n{SITE}", "database: found 3; expected text in quotes"),
+        (SITE.replace("desk", "dessk"), 'sites.acme.vendor: found "dessk"; expected board or desk; did you mean desk?'),
+        (SITE.replace('vendor = "desk"\n', ""), "sites.acme.vendor: missing; expected board or desk"),
+        (SITE.replace('vendor = "desk"', "vendor = [1]"), "sites.acme.vendor: found a list; expected board or desk"),
+        (SITE.replace("acme]", '"Ac me"]'), 'sites."Ac me": found a name that fits no address; expected a-z'),
+        (SITE + 'mode = "acts"\n', "sites.acme.mode: found \"acts\"; expected 'observe', 'note' or 'act'"),
+        (SITE + "level_feld = 3\n", "sites.acme.level_feld: unknown setting; did you mean level_field?"),
+        (SITE + 'tokn_file = "x"\n', "sites.acme.tokn_file: unknown setting; did you mean token_file?"),
+        (SITE + "fields = {product = 36}\n", "sites.acme.fields.product: found 36; expected text in quotes"),
+        (SITE + 'statuses = {"In Work" = 3}\n', 'sites.acme.statuses."In Work": found 3; expected text in quotes'),
+        (SITE + 'ca_bundle = "no.pem"\n', "sites.acme.ca_bundle: there is no file "),
+        (SITE + 'token_file = "no"\n', "sites.acme.token_file: "),
+        (SITE + "token_file = 3\n", "sites.acme.token_file: expected the path of a file"),
+        (SITE + 'email = "a@b.example"\n', "sites.acme: token: expected one beside email, got none; token goes into"),
+        ('[sites.acme]\nvendor = "desk"\n', "sites.acme.url: missing; expected Base address of the site"),
+        ("[sites.acme\n", "is not TOML: "),
+    ],
+)
+def test_a_mistake_is_told_in_a_sentence(read: Read, text: str, sentence: str) -> None:
+    message = told(read, text)
+    assert sentence in message
+    assert "stepladder.toml: " in message
+    assert "pw@" not in message
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("http://acme.example", "expected https://acme.example (plain http:// is for loopback only)"),
+        ("ftp://acme.example", "expected https://host"),
+        ("acme.example", "expected https://host"),
+        ("https://", "expected https://host"),
+        ("https://acme.example?x=1", "expected https://host"),
+        ("https://me:hunter22@acme.example", "holds a user name or password"),
+        ("https://acme.example:port", "is not an address"),
+        ("http://127.0.0.1.evil.example", "plain http:// is for loopback only"),
+    ],
+)
+def test_an_address_must_be_https_and_hold_no_secret(read: Read, url: str, sentence: str) -> None:
+    message = told(read, SITE.replace("https://acme.example", url))
+    assert "sites.acme.url: " in message
+    assert sentence in message
+    assert "hunter22" not in message
+    assert message.startswith("1 problem in the settings:")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8443", "localhost", "[::1]:80"])
+def test_plain_http_is_allowed_on_loopback(read: Read, host: str) -> None:
+    assert read(SITE.replace("https://acme.example", f"http://{host}")).sites["acme"].url == f"http://{host}"
+
+
+def test_a_secret_in_stepladder_toml_is_refused_with_the_three_right_places(read: Read) -> None:
+    message = told(read, SITE + 'token = "hunter22"\n')
+    assert "sites.acme.token: a secret does not belong in this file" in message
+    for place in ("STEPLADDER_ACME_TOKEN", "STEPLADDER_ACME_TOKEN_FILE", "token_file", "secrets.toml", "[sites.acme]"):
+        assert place in message
+    assert "hunter22" not in message
+
+
+def test_secrets_toml_that_others_may_read_is_refused_with_the_command_to_run(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "secrets.toml").write_text('[sites.acme]\ntoken = "x"\n')
+    (tmp_path / "secrets.toml").chmod(0o640)
+    message = told(read, SITE + 'email = "a@b.example"\n')
+    assert f"others may read it; run: chmod 600 {tmp_path}/secrets.toml" in message
+    assert message.startswith("1 problem"), "a secret that could not be read is not called missing"
+
+
+@pytest.mark.parametrize(
+    ("secrets", "sentence"),
+    [
+        ('[sites.acm]\ntoken = "hunter22"\n', "sites.acm: no such site; did you mean acme?"),
+        ('[sites.acme]\ntokn = "hunter22"\n', "sites.acme.tokn: unknown secret; did you mean token?"),
+        ('[sites.acme]\nurl = "hunter22"\n', "sites.acme.url: is not a secret; write it in stepladder.toml"),
+        ('token = "hunter22"\n', "token: unknown; expected only [sites.<name>] tables"),
+        ('sites = "hunter22"\n', "sites: expected [sites.<name>] tables"),
+        ("[sites.acme]\ntoken = 1234567\n", "sites.acme.token: found a value that is not shown; expected text in"),
+        ('[sites.acme]\ntoken = " "\n', "sites.acme.token: is empty"),
+        ('[sites.acme]\ntoken = "hunter22\\nx"\n', "sites.acme.token: holds a line break"),
+        ("[sites.acme]\ntoken = hunter22\n", "secrets.toml: is not TOML (at line 2, column 9)"),
+    ],
+)
+def test_a_mistake_in_secrets_toml_is_told_without_its_value(read: Read, secrets: str, sentence: str) -> None:
+    message = told(read, SITE, secrets=secrets)
+    assert sentence in message
+    assert "hunter22" not in message
+    assert "1234567" not in message
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({"STEPLADDER_ACME_TOKEN": ""}, "environment: STEPLADDER_ACME_TOKEN: is empty"),
+        ({"STEPLADDER_ACME_WEBHOOK_SECRETS": " , "}, "environment: STEPLADDER_ACME_WEBHOOK_SECRETS: is empty"),
+        ({"STEPLADDER_ACME_TOKEN_FILE": "no"}, "environment: STEPLADDER_ACME_TOKEN_FILE: "),
+        ({"STEPLADDER_ACME_TOKEN_FILE": ""}, "STEPLADDER_ACME_TOKEN_FILE: expected the path of a file"),
+        ({"STEPLADDER_ACME_TOKNE": "x"}, "STEPLADDER_ACME_TOKNE: unknown secret; did you mean STEPLADDER_ACME_TOKEN?"),
+        (
+            {"STEPLADDER_ACME_URL": "x"},
+            "environment: STEPLADDER_ACME_URL: is not a secret; write it in stepladder.toml",
+        ),
+    ],
+)
+def test_a_mistake_in_the_environment_is_told(read: Read, environ: dict[str, str], sentence: str) -> None:
+    assert sentence in told(read, SITE, environ)
+
+
+def test_a_required_secret_that_is_missing_is_told_with_its_places(read: Read) -> None:
+    message = told(read, SITE.replace("desk", "board"))
+    assert "sites.acme.password: missing; expected the board's password; password goes into the variable" in message
+    assert "STEPLADDER_ACME_PASSWORD_FILE" in message
+
+
+def test_a_secret_that_a_vendors_class_quotes_is_blotted_out(read: Read) -> None:
+    message = told(read, SITE.replace("desk", "board"), {"STEPLADDER_ACME_PASSWORD": "weak-hunter22"})
+    assert "expected a strong password, got '•••'" in message
+
+
+def test_two_sites_may_not_share_their_variables(read: Read) -> None:
+    text = "".join(f'[sites.{n}]\nvendor = "desk"\nurl = "https://acme.example"\n' for n in ("acme-eu", "acme_eu"))
+    assert "sites.acme_eu: shares its variables with sites.acme-eu; rename one" in told(read, text)
+
+
+def test_a_longer_sites_variable_is_not_called_a_mistake_of_the_shorter(read: Read) -> None:
+    text = SITE + '[sites.acme-url]\nvendor = "desk"\nurl = "https://acme.example"\n'
+    assert secret_of(read(text, {"STEPLADDER_ACME_URL_TOKEN": "t"}), "acme-url") == "t"
+
+
+def test_all_problems_are_told_at_once(read: Read) -> None:
+    message = told(
+        read,
+        'polcy = "x"\npolicy = "no.yaml"\ndatabase = "mysql://"\n[server]\nport = -1\n'
+        '[sites.acme]\nvendor = "desk"\nurl = "http://acme.example"\ntoken = "hunter22"\nca_bundle = "no"\n'
+        '[sites.b]\nvendor = "x"\nurl = "http://b.example"\n',
+        {"STEPLADDER_ACME_TOKNE": "x"},
+        secrets='[sites.c]\ntoken = "x"\n',
+    )
+    assert message.startswith("11 problems in the settings:\n")
+    assert len(message.splitlines()) == 12
+
+
+def test_a_missing_file_says_where_it_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"stepladder\.toml: there is no such file.*STEPLADDER_CONFIG"):
+        load(tmp_path / "stepladder.toml", {}, VENDORS)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "stepladder.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match="is not UTF-8 text"):
+        load(tmp_path / "stepladder.toml", {}, VENDORS)
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load(tmp_path, {}, VENDORS)
+
+
+VALUES = st.recursive(
+    st.sampled_from(['"x"', "1", "1.5", "true", "1979-05-27", '"https://a.example"', '"desk"', '""']),
+    lambda inner: (
+        st.lists(inner, max_size=2).map(lambda v: f"[{', '.join(v)}]")
+        | st.dictionaries(st.sampled_from(["a", "product"]), inner, max_size=2).map(
+            lambda d: "{" + ", ".join(f"{k} = {v}" for k, v in d.items()) + "}"
+        )
+    ),
+    max_leaves=4,
+)
+KEYS = sorted({*DeskSettings.model_fields, "token_file", "unknown"})
+
+
+@given(site=st.dictionaries(st.sampled_from(KEYS), VALUES), top=st.dictionaries(
+    st.sampled_from(["policy", "database", "server", "worker", "guards", "sites.b", "x"]), VALUES
+))  # fmt: skip
+def test_whatever_the_file_says_the_answer_is_settings_or_sentences(
+    tmp_path_factory: pytest.TempPathFactory, site: dict[str, str], top: dict[str, str]
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.toml"
+    lines = [f"{key} = {value}" for key, value in top.items()]
+    file.write_text("\n".join([*lines, "[sites.acme]", *(f"{key} = {value}" for key, value in site.items())]))
+    with contextlib.suppress(SettingsError):
+        load(file, {}, VENDORS)
