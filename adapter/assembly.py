@@ -32,7 +32,7 @@ from adapter.store.connection import Database
 from adapter.store.sql import SqlStore
 from adapter.web.health import health
 from adapter.web.hooks import hooks
-from adapter.web.server import listen, run
+from adapter.web.server import WebServer, listen, make_server
 from connectors import discover
 from policies.document import parse
 
@@ -162,9 +162,9 @@ class Toolbox:
     vendors = staticmethod(discover)
     clock = staticmethod(system_clock)
 
-    def run_server(self, house: House, server: Server, opened: socket.socket) -> None:
-        """Serve until stopped."""
-        run(make_app(house), server, opened)
+    def make_server(self, house: House, server: Server, opened: socket.socket) -> WebServer:
+        """Put a house's application behind an open socket."""
+        return make_server(make_app(house), server, opened)
 
     def open_store(self, settings: Settings) -> SqlStore:
         """Open the tables, beside a process that works on them."""

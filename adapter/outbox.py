@@ -19,7 +19,7 @@ from policies.commands import Command
 from policies.model import Actor, Change, Event, Kind, Role, Ticket, TicketRef
 from policies.shifts import words_of
 
-LOOK_AGAIN = timedelta(seconds=1)
+_HAVE_IDS = ("group", "assignee")
 
 
 @dataclass(slots=True)
@@ -196,4 +196,5 @@ def _wrote(ref: TicketRef, call: Call, outcome: Outcome, at: datetime, post: Pos
 def _now_at_vendor(name: str, wanted: str | None, outcome: Outcome) -> str | None:
     """Return a written value as the vendor's answer shows it: an id where the policy said a name."""
     shown = words_of(outcome.ticket, name) if outcome.ticket is not None and outcome.ticket.knows(name) else {}
-    return shown.get(name, outcome.resolved.get(name, wanted))
+    resolved = outcome.resolved.get(name, wanted) if name in _HAVE_IDS else wanted
+    return shown.get(name, resolved)

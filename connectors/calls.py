@@ -112,7 +112,7 @@ def _never_sent(error: requests.RequestException) -> bool:
 
 
 def _try_at_once(error: BaseException) -> bool:
-    return isinstance(error, TryLater) and not error.sent and error.after is not None and error.after <= 1
+    return isinstance(error, TryLater) and not error.sent and error.after is not None and error.after < 1
 
 
 def patiently(attempt: Callable[[], T], sleep: Callable[[float], None] = time.sleep) -> T:

@@ -98,6 +98,10 @@ class Faults:
         with self._lock:
             self._script.append(fault)
 
+    def refuse_once(self, retry_after: str = "2") -> None:
+        """Answer the next write with 429 and this Retry-After."""
+        self.add(Fault(do="429", match="PUT", retry_after=retry_after))
+
     def clear(self) -> None:
         """Let nothing go wrong any more."""
         with self._lock:

@@ -271,14 +271,9 @@ def _instant(zone: ZoneInfo, day: date, minute: int) -> datetime:
     first, second = (wall.replace(tzinfo=zone, fold=fold).utcoffset() or _ZERO for fold in (0, 1))
     if second <= first:
         return (wall - first).replace(tzinfo=UTC)
-    early = (wall - second).replace(tzinfo=UTC)  # skipped: the jump is somewhere in these seconds
-    seconds = range(int((second - first).total_seconds()) + 1)
-    jump = bisect_left(seconds, second, key=lambda s: _offset(early + timedelta(seconds=s), zone))
-    return early + timedelta(seconds=jump)
-
-
-def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:
-    return moment.astimezone(zone).utcoffset() or _ZERO
+    early = (wall - second).replace(tzinfo=UTC)  # skipped: the jump is in one of these minutes
+    moments = [early + timedelta(minutes=minute) for minute in range((second - first) // timedelta(minutes=1) + 1)]
+    return moments[bisect_left(moments, second, key=lambda at: at.astimezone(zone).utcoffset() or _ZERO)]
 
 
 def _paused(piece: Interval, pause: Pause, now: datetime) -> Iterator[Interval]:

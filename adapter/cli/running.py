@@ -33,7 +33,7 @@ def serve(tools: Tools, host: str | None, port: int | None, worker: bool, log: s
     try:
         house.start(worker=worker)
         _announce(house, f"http://{server.host}:{opened.getsockname()[1]}")
-        until_stopped(lambda: tools.run_server(house, server, opened))
+        until_stopped(tools.make_server(house, server, opened).run)
     finally:
         opened.close()
         ended = house.stop()

@@ -49,6 +49,16 @@ class House(Protocol):
         """End; False if something did not end in time."""
 
 
+class WebServer(Protocol):
+    """A server that is about to run."""
+
+    def run(self) -> None:
+        """Serve until closed, or until SystemExit or KeyboardInterrupt in this thread."""
+
+    def close(self) -> None:
+        """Stop taking requests."""
+
+
 class Tools(Protocol):
     """The assembly's functions, by what they give."""
 
@@ -61,8 +71,8 @@ class Tools(Protocol):
     def listen(self, server: Server) -> socket.socket:
         """Open the listening socket."""
 
-    def run_server(self, house: House, server: Server, opened: socket.socket) -> None:
-        """Serve until stopped."""
+    def make_server(self, house: House, server: Server, opened: socket.socket) -> WebServer:
+        """Put a house's application behind an open socket."""
 
     def open_store(self, settings: Settings) -> Store:
         """Open the tables, beside a process that works on them."""

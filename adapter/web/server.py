@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import socket
+from typing import Protocol
 
-import waitress
 from flask import Flask
+from waitress.server import create_server
 
 from adapter.settings import Server
 
@@ -18,9 +19,19 @@ def listen(server: Server) -> socket.socket:
     return opened
 
 
-def run(app: Flask, server: Server, opened: socket.socket) -> None:
-    """Serve until the process is told to stop (SystemExit or KeyboardInterrupt in this thread)."""
-    waitress.serve(
+class WebServer(Protocol):
+    """A server that is about to run."""
+
+    def run(self) -> None:
+        """Serve until closed, or until SystemExit or KeyboardInterrupt in this thread."""
+
+    def close(self) -> None:
+        """Stop taking requests."""
+
+
+def make_server(app: Flask, server: Server, opened: socket.socket) -> WebServer:
+    """Put an application behind an open socket."""
+    made: WebServer = create_server(
         app,
         sockets=[opened],
         threads=server.threads,
@@ -28,5 +39,5 @@ def run(app: Flask, server: Server, opened: socket.socket) -> None:
         channel_timeout=30,
         max_request_body_size=server.body_limit * 2,  # Flask answers 413 above the limit itself
         clear_untrusted_proxy_headers=True,
-        _quiet=True,
     )
+    return made

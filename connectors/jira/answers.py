@@ -1,20 +1,52 @@
-"""What Jira's answers mean for a write: later, never, or not this part of it. Pure; it keeps no body."""
+"""What Jira's answers mean: events if it was asked; later, never, or not this part if it was told to write. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from connectors.calls import CREDENTIALS_PATIENCE, VendorAnswer, not_now
 from connectors.contract import Call, Refused, Site, TryLater
+from connectors.jira.events import said
 from connectors.jira.notes import bears
-from connectors.jira.picture import identity, mapping, person_ids, plain
+from connectors.jira.picture import comment, identity, is_portal, mapping, person_ids, picture, plain
 from connectors.jira.settings import settings_of
 from connectors.jira.writeback import EDIT, WATCH
+from policies.model import Event, Kind, TicketRef
 
 _GONE = re.compile(r"archived|does not exist|not editable|no longer exists", re.IGNORECASE)
 _SAID_LIMIT = 300
+
+
+def fetched(issue: Mapping[str, Any], ref: TicketRef, site: Site, now: datetime) -> Event:
+    """Return the issue as one FETCHED event with everything Jira can tell."""
+    ticket = picture(issue, ref, site, whole=True)
+    return Event(id=f"fetched:{now.isoformat()}", kind=Kind.FETCHED, at=now, received_at=now, ticket=ticket)
+
+
+def conversation(comments: Sequence[object], fields: Mapping[str, Any], site: Site, now: datetime) -> Iterator[Event]:
+    """Return comments as COMMENTED events, with the ids that their webhooks have."""
+    events = (said(mapping(raw), site, fields, now) for raw in comments)
+    yield from (event for event in events if event is not None)
+
+
+def inline_comments(fields: Mapping[str, Any]) -> list[object] | None:
+    """Return the comments an issue carries, or None if some are missing or it is unsaid who can read them."""
+    block = mapping(fields.get("comment"))
+    listed, total = block.get("comments"), block.get("total")
+    if not isinstance(listed, list) or not isinstance(total, int) or total > len(listed):
+        return None
+    read = [comment(mapping(raw), fields) for raw in listed]
+    unsaid = is_portal(fields) is not False and any(found is not None and found.public is None for found in read)
+    return None if unsaid else listed
+
+
+def people_of(fields: Mapping[str, Any]) -> Iterator[object]:
+    """Yield the people an issue shows, for their names."""
+    for key in ("assignee", "reporter", "creator"):
+        yield fields.get(key)
 
 
 def failure(error: Exception, call: Call | None, site: Site) -> TryLater | Refused:
@@ -32,6 +64,14 @@ def with_operation(answer: Mapping[str, Any], operation: str, account: str | Non
         if bears(plain(mapping(raw).get("body")) or "", operation) and (not account or not author or account in author):
             return mapping(raw)
     return None
+
+
+def comment_id(answer: Mapping[str, Any]) -> str:
+    """Return the id of a comment that Jira says it made; without one the answer is no answer."""
+    number = identity(answer.get("id"))
+    if number is None:
+        raise TryLater("expected the comment that was made, got another answer", sent=True)
+    return number
 
 
 def _stranger(error: VendorAnswer) -> TryLater | None:
@@ -83,8 +123,8 @@ def _blame(errors: Iterable[str], call: Call, site: Site) -> frozenset[str]:
 
 
 def _sentence(error: VendorAnswer) -> str:
-    said = "; ".join(_messages(error.json()))
-    return f"{error}: {said[:_SAID_LIMIT]}" if said else str(error)
+    words = "; ".join(_messages(error.json()))
+    return f"{error}: {words[:_SAID_LIMIT]}" if words else str(error)
 
 
 def _messages(answer: Mapping[str, Any]) -> list[str]:
@@ -93,11 +133,3 @@ def _messages(answer: Mapping[str, Any]) -> list[str]:
     by_field = [f"{name}: {text}" for name, text in mapping(answer.get("errors")).items()]
     service_desk = plain(answer.get("errorMessage"))  # the service desk API has one sentence instead
     return general + by_field + ([service_desk] if service_desk else [])
-
-
-def comment_id(answer: Mapping[str, Any]) -> str:
-    """Return the id of a comment that Jira says it made; without one the answer is no answer."""
-    number = identity(answer.get("id"))
-    if number is None:
-        raise TryLater("expected the comment that was made, got another answer", sent=True)
-    return number

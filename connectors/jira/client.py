@@ -18,12 +18,19 @@ import requests
 
 from connectors.calls import CREDENTIALS_PATIENCE, VendorAnswer, harden, patiently
 from connectors.contract import Call, Outcome, Refused, Site, TryLater
-from connectors.jira.answers import comment_id, failure, with_operation
+from connectors.jira.answers import (
+    comment_id,
+    conversation,
+    failure,
+    fetched,
+    inline_comments,
+    people_of,
+    with_operation,
+)
 from connectors.jira.directory import Directory
 from connectors.jira.notes import render
 from connectors.jira.picture import comment, is_portal, mapping, person, person_ids
 from connectors.jira.settings import settings_of
-from connectors.jira.told import conversation, fetched, inline_comments, people_of
 from connectors.jira.writeback import COMMENT, EDIT, MARKER, WATCH, edit_body
 from policies.model import Event, Ticket, TicketRef
 

@@ -1,8 +1,0 @@
-"""x"""
-
-import click
-
-
-@click.command()
-def demo():
-    pass
