@@ -7,6 +7,9 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 BIN := .venv/bin
 LOCK := requirements/requirements.lock
+LIVE := requirements/production.lock
+COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --upgrade --generate-hashes \
+  --no-emit-index-url --no-annotate --no-header --quiet
 READY := .venv/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 # the first python that is new enough; `make install PYTHON=/path/to/python` chooses another
@@ -41,10 +44,9 @@ bench: $(READY)  ## Measure; docs/benchmarks.md says what the figures mean
 
 lock: $(BIN)/python  ## Choose the newest versions that fit pyproject.toml and write the lock file
 	@$(PIP) install uv
-	@$(BIN)/uv pip compile pyproject.toml requirements/build.in --extra sandbox --group dev \
-	  --universal --python-version 3.11 --upgrade --generate-hashes \
-	  --no-emit-index-url --no-annotate --no-header --quiet --output-file $(LOCK) >/dev/null
-	@echo "$(LOCK) is written: $$(grep -c '==' $(LOCK)) packages"
+	@$(COMPILE) pyproject.toml requirements/build.in --extra sandbox --group dev --output-file $(LOCK) >/dev/null
+	@$(COMPILE) pyproject.toml requirements/build.in --constraints $(LOCK) --output-file $(LIVE) >/dev/null
+	@for file in $(LOCK) $(LIVE); do echo "$$file is written: $$(grep -c '==' $$file) packages"; done
 
 clean:  ## Remove .venv and every cache; your settings and database stay
 	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist

@@ -73,7 +73,8 @@ class House:
         self.store.database.migrate()
         now = self.clock()
         for post in self.sites:
-            self.store.set_mode(post.scope, post.site.settings.mode, now)
+            since = now.replace(microsecond=0)  # vendors tell whole seconds: what is born in this one is new
+            self.store.set_mode(post.scope, post.site.settings.mode, since)
         self._first_policy(now)
         if worker:
             self.lock.take()
@@ -89,6 +90,8 @@ class House:
         self._started.clear()
         ended = self.engine.stop(self.settings.worker.stop)
         self.lock.release()
+        for post in self.sites:
+            post.close()
         self.store.close()
         return ended
 
@@ -148,6 +151,7 @@ def create_app(settings: Settings | None = None, *, worker: bool | None = None) 
     process on the same SQLite file is refused with adapter.scheduling.lock.AlreadyWorking.
     """
     works = os.environ.get("STEPLADDER_WORKER", "on") != "off" if worker is None else worker
+    Toolbox().log_to_stderr(os.environ.get("STEPLADDER_LOG", "INFO"))
     house = build(settings or read_settings())
     house.start(worker=works)
     return make_app(house)

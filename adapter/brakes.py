@@ -13,6 +13,13 @@ _LONGEST = 60.0
 _PROBE = timedelta(seconds=10)
 
 
+class Resting(TryLater):
+    """The site is given a rest: nothing was asked, so this says nothing about the site."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("the site is given a rest", after=seconds, site_wide=False)
+
+
 class Brake:
     """Open until a failure that concerns the whole site; then closed, for longer each time, until a probe succeeds."""
 
@@ -39,11 +46,9 @@ class Brake:
         with self._lock:
             wait = error.after
             if error.site_wide:
-                self._failures += 1
-                backoff = min(_LONGEST, 0.5 * 2 ** min(self._failures, 7))
-                wait = max(wait or 0.0, 0.0) or backoff
-                self._until = max(self._until or now, now + timedelta(seconds=wait))
-                self._probe_until = None
+                wait = self._close(wait or 0.0, now)
+            elif not isinstance(error, Resting):
+                self._open()  # it answered, if only that this one ticket must wait
             return now + timedelta(seconds=(wait if wait is not None else 1.0) + self._spread(0.0, 0.2))
 
     def succeeded(self) -> None:
@@ -51,4 +56,15 @@ class Brake:
         if self._until is None:
             return
         with self._lock:
-            self._failures, self._until, self._probe_until = 0, None, None
+            self._open()
+
+    def _close(self, asked: float, now: datetime) -> float:
+        if self._until is None or now >= self._until:  # those that were under way when it closed are no news
+            self._failures += 1
+        wait = asked or min(_LONGEST, 0.5 * 2 ** min(self._failures, 7))
+        self._until = max(self._until or now, now + timedelta(seconds=wait))
+        self._probe_until = None
+        return wait
+
+    def _open(self) -> None:
+        self._failures, self._until, self._probe_until = 0, None, None

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from adapter.brakes import Resting
 from adapter.journal import Journal
 from adapter.records import Store
 from adapter.sites import Post
-from connectors.contract import Refused, TryLater
+from connectors.contract import Refused
 from policies.case import CONVERSATION, HISTORY, Case, Decision, Facts, Needs
 from policies.decide import decide, folded
 from policies.model import TICKET_FIELDS, Event, Kind, TicketRef
@@ -51,7 +52,7 @@ class Decider:
         if isinstance(result, Needs) and HISTORY in result.fields:
             history = self._store.history(case.ref)
             result = decide(policy, case, learned, facts, now, history)
-        if isinstance(result, Decision) and result.command is None and result.observed is None:
+        if isinstance(result, Decision) and not (result.command or result.observed or result.given_up):
             return result.case, result.next_look
         heard = folded(case, learned, history)
         return (heard[0] if heard else case), now
@@ -66,10 +67,11 @@ class Decider:
     def _fetch(self, post: Post, ref: TicketRef, needs: Needs, now: datetime) -> Sequence[Event]:
         wait = post.brake.wait_until(now)
         if wait is not None:
-            raise TryLater("the site is given a rest", after=(wait - now).total_seconds(), site_wide=False)
+            raise Resting((wait - now).total_seconds())
         try:
             found = post.client().fetch(ref, needs.fields, now)
         except Refused as refused:
+            post.brake.succeeded()
             gone = Event(id=f"gone:{now.isoformat()}", kind=Kind.DELETED, at=now, received_at=now)
             self._journal.tell("ticket.gone", ticket=str(ref), reason=str(refused))
             return [gone, Event(id=f"fetch:{now.isoformat()}", kind=Kind.FETCHED, at=now, received_at=now)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from urllib.parse import parse_qsl, urlencode
 
 from adapter.journal import Journal
 from adapter.records import Receipt, Store
@@ -14,7 +15,7 @@ from adapter.sites import Post
 from connectors.contract import Delivery
 from policies.model import TicketRef
 
-_PROOFS = ("authorization", "cookie", "token", "secret", "signature")
+_PROOFS = ("auth", "cookie", "key", "password", "secret", "signature", "token")
 
 
 class Intake:
@@ -30,7 +31,8 @@ class Intake:
         connector = post.connector
         connector.verify(delivery, post.site.settings, now)
         refs, problem = self._sorted(post, delivery)
-        delivery = replace(delivery, headers=without_proofs(delivery.headers))
+        kept = urlencode([*without_proofs(dict(parse_qsl(delivery.query))).items()])
+        delivery = replace(delivery, headers=without_proofs(delivery.headers), query=kept)
         receipt = self._store.receive(delivery, connector.delivery_id(delivery), refs, problem)
         if not receipt.new:
             self._journal.tell("delivery.seen", site=post.scope, row=receipt.row)
@@ -48,6 +50,6 @@ class Intake:
             return (), f"{type(error).__name__}: {error}"[:500]
 
 
-def without_proofs(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that may be kept: none that proves who somebody is."""
-    return {name: value for name, value in headers.items() if not any(word in name for word in _PROOFS)}
+def without_proofs(named: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers, or parts of a query, that may be kept: none that proves who somebody is."""
+    return {name: value for name, value in named.items() if not any(word in name.lower() for word in _PROOFS)}

@@ -6,7 +6,7 @@ the vendor, at once and again after `settle`, and only then sent a second time (
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -60,7 +60,9 @@ class Outbox:
         try:
             outcome = post.client().look(stored.call, ref)
         except Refused as refused:
+            post.brake.succeeded()
             return _ended(stored, CallState.REFUSED, str(refused))
+        post.brake.succeeded()
         if outcome is not None:
             self._journal.tell("writeback.found", ticket=str(ref), call=stored.call.key)
             batch.learned.append(_wrote(ref, stored.call, outcome, attempted, post))
@@ -89,18 +91,30 @@ class Outbox:
             for c in calls
         ]
 
-    def send(self, post: Post, ticket: Ticket, calls: Sequence[StoredCall], now: datetime) -> Batch:
-        """Send calls in order until one cannot be sent; the rest goes back to planned."""
+    def send(
+        self,
+        post: Post,
+        ticket: Ticket,
+        calls: Sequence[StoredCall],
+        clock: Callable[[], datetime],
+        halted: Callable[[str], bool],
+    ) -> Batch:
+        """Send calls in order until one cannot be sent, or its operation is halted; the rest goes back to planned."""
         batch = Batch()
         for number, stored in enumerate(calls):
+            if halted(stored.call.operation):
+                batch.calls += [_unsent(rest) for rest in calls[number:]]
+                return batch
+            now = clock()
+            stored = replace(stored, attempted_at=now)
             try:
                 outcome = post.client().carry_out(stored.call, ticket)
             except TryLater as later:
-                again = post.brake.failed(later, now)
+                again = post.brake.failed(later, clock())
                 self._tell("later", ticket.ref, stored, reason=str(later), sent=later.sent, again=again)
                 state = CallState.SENDING if later.sent else CallState.PLANNED
                 batch.calls.append(replace(stored, state=state, outcome=str(later)))
-                batch.calls += [replace(rest, state=CallState.PLANNED) for rest in calls[number + 1 :]]
+                batch.calls += [_unsent(rest) for rest in calls[number + 1 :]]
                 batch.come_back(again)
                 return batch
             except Refused as refused:
@@ -128,13 +142,13 @@ class Outbox:
         if refused.gone:
             batch.calls += [_ended(rest, CallState.REFUSED, str(refused)) for rest in later]
             return
-        rest = without(stored.call, refused, highest + 1)
+        rest = None if refused.applied else without(stored.call, refused, highest + 1)
         if rest is not None:
-            batch.calls.append(StoredCall(call=rest, state=CallState.PLANNED, created_at=now))
-        told = (*stored.call.told, _sentence(refused))
-        for waiting in later:
+            batch.calls.append(StoredCall(call=rest, state=CallState.PLANNED, created_at=stored.created_at))
+        for waiting in map(_unsent, later):
+            told = (*waiting.call.told, _sentence(refused))
             call = replace(waiting.call, told=told) if waiting.call.note else waiting.call
-            batch.calls.append(replace(waiting, state=CallState.PLANNED, call=call))
+            batch.calls.append(replace(waiting, call=call))
         if rest is not None or later:
             batch.come_back(now)
 
@@ -170,6 +184,16 @@ def _sentence(refused: Refused) -> str:
 
 def _ambiguous(stored: StoredCall) -> bool:
     return stored.state is CallState.SENDING
+
+
+def in_order(stored: StoredCall) -> tuple[datetime, str, bool, int]:
+    """Say what goes first: within an operation all fields before the note, for the note tells what was refused."""
+    return (stored.created_at, stored.call.operation, stored.call.note is not None, stored.call.number)
+
+
+def _unsent(stored: StoredCall) -> StoredCall:
+    """Put back a call that was to be sent and was not."""
+    return replace(stored, state=CallState.PLANNED, attempted_at=None, attempts=stored.attempts - 1)
 
 
 def _ended(stored: StoredCall, state: CallState, outcome: str) -> StoredCall:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from adapter.deciding import Decider
 from adapter.journal import Journal
-from adapter.outbox import Batch, Outbox
+from adapter.outbox import Batch, Outbox, in_order
 from adapter.reading import Reading, read
 from adapter.records import CallState, Commit, Committed, Look, Store, StoredCall, Work
 from adapter.shelf import Shelf
@@ -80,7 +80,7 @@ class Reconciler:
         try:
             return self._look(post, work, now)
         except TryLater as later:
-            again = post.brake.failed(later, now)
+            again = post.brake.failed(later, self._clock())
             self._journal.tell("ticket.later", ticket=str(ref), reason=str(later), again=again)
             return self._later(work, again)
         except Fenced:
@@ -156,7 +156,7 @@ class Reconciler:
         calls = [begun.get(c.call.key, c) for c in calls]
         case = _promising(decision.case, begun.values(), now)
         case = _without_ended(case, calls)
-        next_look = _earliest(decision.next_look, batch.again, wait)
+        next_look = _earliest(decision.next_look, batch.again, wait, now if work.more else None)
         commit = Commit(
             ref=work.ref,
             revision=work.revision,
@@ -181,7 +181,7 @@ class Reconciler:
         if not begun:
             return next_look
         work = replace(work, revision=work.revision + 1)
-        return self._send(post, work, policy, facts, case, list(begun.values()), next_look, now)
+        return self._send(post, work, policy, facts, case, list(begun.values()), next_look)
 
     def _sendable(
         self, post: Post, case: Case, calls: Sequence[StoredCall], facts: Facts, now: datetime
@@ -194,7 +194,17 @@ class Reconciler:
         if not ready or facts.mode is Mode.OBSERVE:
             return [], None
         wait = post.brake.wait_until(now)
-        return ([], wait) if wait is not None else (ready, None)
+        return ([], wait) if wait is not None else (sorted(ready, key=in_order), None)
+
+    def _halted(self, post: Post, case: Case) -> Callable[[str], bool]:
+        """Return what tells whether an operation is paused at this very moment, for a look can take a while."""
+        rules = {pending.operation: f"rule:{pending.rule}" for pending in case.pending}
+
+        def halted(operation: str) -> bool:
+            paused = self._store.switches().keys()
+            return bool(paused & {"all", f"site:{post.scope}", rules.get(operation, "all")})
+
+        return halted
 
     def _send(
         self,
@@ -205,11 +215,10 @@ class Reconciler:
         case: Case,
         calls: Sequence[StoredCall],
         next_look: datetime | None,
-        now: datetime,
     ) -> datetime | None:
-        batch = self._outbox.send(post, case.ticket, calls, now)
+        batch = self._outbox.send(post, case.ticket, calls, self._clock, self._halted(post, case))
         done = self._clock()
-        after, look = _promising_ids(case, batch.learned, now), next_look
+        after, look = _promising_ids(case, batch.learned, done), next_look
         if batch.learned:
             after, look = self._decider.learn(policy, after, batch.learned, facts, done)
         after = _without_ended(after, batch.calls)
@@ -237,7 +246,7 @@ class Reconciler:
             revision=work.revision,
             marks=work.marks,
             now=now,
-            due_at=None,
+            due_at=now if work.more else None,
             case=bare,
             read=reading.rows,
             dead=reading.dead,
@@ -246,7 +255,7 @@ class Reconciler:
         )
         if self._store.commit(commit) is not Committed.DONE:
             raise Fenced
-        return None
+        return commit.due_at
 
     def _tell(self, work: Work, decision: Decision, policy: Policy) -> None:
         command = decision.command or decision.observed

@@ -52,7 +52,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """All that one look at one ticket starts from, read in one transaction."""
+    """All that one look at one ticket starts from, read in one transaction.
+
+    `more`: so many deliveries are unread that some are left for the next look.
+    """
 
     ref: TicketRef
     revision: int
@@ -60,6 +63,7 @@ class Work:
     case: Case | None
     case_bytes: bytes | None
     deliveries: tuple[Delivery, ...]
+    more: bool
     calls: tuple[StoredCall, ...]
     switches: Mapping[str, str]
     active_policy: str | None
@@ -101,6 +105,17 @@ class Commit:
     look: Look | None = None
     adoptive_limit: int | None = None
     moved: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPolicy:
+    """A policy that was activated, and how many unresolved cases keep to it because they are escalated."""
+
+    revision: str
+    name: str
+    activated_at: datetime
+    active: bool
+    pinned: int
 
 
 class Committed(StrEnum):
@@ -152,11 +167,20 @@ class Store(Protocol):
     def active_policy(self) -> str | None:
         """Return the active revision."""
 
+    def policies(self) -> Sequence[StoredPolicy]:
+        """Return every policy that was activated, the latest first."""
+
+    def find(self, site: str, name: str) -> TicketRef | None:
+        """Return the ticket of a site (`vendor/site`) that goes by this id, or by this key such as `#5158`."""
+
+    def case_at(self, ref: TicketRef, at: datetime) -> tuple[Case | None, str | None]:
+        """Return what was remembered of a ticket at a time, and by which policy it was looked at last."""
+
     def activate(self, revision: str, name: str, text: str, now: datetime) -> None:
-        """Store a policy and make it the active one."""
+        """Store a policy, make it the active one and every ticket it may concern due."""
 
     def set_mode(self, site: str, mode: Mode, now: datetime) -> None:
-        """Remember since when a site (`vendor/site`) works in this mode."""
+        """Remember since when a site (`vendor/site`) works in this mode; if that is new, its tickets are due."""
 
     def pause(self, scope: str, reason: str, now: datetime) -> None:
         """Stop every write for `all`, `site:<vendor>/<site>` or `rule:<name>`."""

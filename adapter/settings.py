@@ -47,7 +47,6 @@ class Worker(_Table):
     threads: int = Field(default=4, ge=1, le=64, description="tickets looked at at the same time")
     settle: float = Field(default=60.0, ge=0, description="seconds before an unanswered write is sent again")
     stop: float = Field(default=10.0, gt=0, description="seconds to finish when told to stop")
-    lease: float = Field(default=30.0, gt=0, description="seconds until another worker may take a ticket over")
 
 
 class Guards(_Table):
@@ -219,9 +218,7 @@ class _Reading:
         kind, colon, file = url.partition(":///")
         place = self.folder / file
         if url.startswith("postgres"):
-            self._tell(
-                ("database",), "PostgreSQL comes later, with the `scale` extra; expected sqlite:///stepladder.db"
-            )
+            self._tell(("database",), "PostgreSQL is not supported yet; expected sqlite:///stepladder.db")
         elif kind != "sqlite" or not colon or not file or file == ":memory:" or set("?#") & set(file):
             found = "an address that is not shown" if "@" in url else shown(url)
             self._tell(("database",), f"found {found}; expected sqlite:///stepladder.db")
@@ -231,11 +228,11 @@ class _Reading:
 
     def _check_times(self, worker: Worker, sites: Mapping[str, SiteSettings]) -> None:
         longest = max((site.read_timeout for site in sites.values()), default=0.0)
-        if not longest < worker.stop < worker.lease:
+        if not longest < worker.stop:
             self._tell(
                 ("worker", "stop"),
-                f"found {worker.stop:g}; expected more than every site's read_timeout (longest: {longest:g}) and "
-                f"less than worker.lease ({worker.lease:g}), so that neither a stop nor a take-over cuts a write",
+                f"found {worker.stop:g}; expected more than every site's read_timeout (longest: {longest:g}), "
+                "so that a stop does not cut a write",
             )
 
 

@@ -34,6 +34,13 @@ class Post:
                 self._client = self.connector.connect(self.site)
             return self._client
 
+    def close(self) -> None:
+        """Close the way out, if it was opened."""
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+
     def view(self) -> Site:
         """Return the site with our account's id and the names of things; asks the vendor only if nothing is cached.
 
@@ -61,6 +68,11 @@ class Sites:
     def of(self, ref: TicketRef) -> Post | None:
         """Return the post of a ticket's site, if it is still configured."""
         return self.find(ref.vendor, ref.site)
+
+    def close(self) -> None:
+        """Close every way out."""
+        for post in self:
+            post.close()
 
     def __iter__(self) -> Iterator[Post]:
         return iter(self._posts.values())

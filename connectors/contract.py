@@ -43,14 +43,17 @@ class TryLater(Exception):
 class Refused(Exception):
     """The vendor will not do it, however often it is asked.
 
-    `parts`: which parts of the call are at fault, if the vendor said; the rest is worth another call.
-    `gone`: the ticket itself takes no more writes (closed, deleted, merged, not visible).
+    `parts`: which parts of the call are at fault, if the vendor said; the rest is worth another call, unless it was
+    `applied` already. `gone`: the ticket itself takes no more writes (closed, deleted, merged, not visible).
     """
 
-    def __init__(self, reason: str, *, parts: frozenset[str] = frozenset(), gone: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, parts: frozenset[str] = frozenset(), gone: bool = False, applied: bool = False
+    ) -> None:
         super().__init__(reason)
         self.parts = parts
         self.gone = gone
+        self.applied = applied
 
 
 # --- what comes in ----------------------------------------------------------------------------------------
@@ -165,6 +168,9 @@ class Client(Protocol):
     def carry_out(self, call: Call, ticket: Ticket) -> Outcome:
         """Send the call, in one request if the vendor allows. Raises TryLater or Refused; never retries blindly."""
 
+    def close(self) -> None:
+        """Close every connection."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connector:
@@ -185,7 +191,5 @@ class Connector:
     plan: Callable[[Command, Ticket, Site], tuple[Call, ...]]
     #: sentences about what is wrong with a policy's target for this vendor
     check_target: Callable[[Target], tuple[str, ...]]
-    #: does the ticket stand in this target? None if that cannot be told
-    stands_in: Callable[[Ticket, Target], bool | None]
     #: open the way out
     connect: Callable[[Site], Client]

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from policies.commands import Command, Mode
-from policies.conditions import Answer
+from policies.conditions import Answer, Cause
 from policies.model import Event, Ticket, TicketRef
 from policies.story import Story
 
@@ -28,7 +28,7 @@ class Wrote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """A move that was decided and whose writes have not all ended."""
+    """A move that was decided and whose writes have not all ended; until then the vendor shows `level_before`."""
 
     operation: str
     rule: str
@@ -36,13 +36,14 @@ class Pending:
     level_before: int
     since_before: datetime
     at: datetime
+    causes: tuple[Cause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fired:
-    """When a rule last fired, and for which causes."""
+    """For which causes a rule has fired or will not fire any more, latest last; `at`: when it last fired, if it did."""
 
-    at: datetime
+    at: datetime | None
     causes: tuple[str, ...]
 
 

@@ -7,7 +7,7 @@ Every yes names its *cause*, the fact that made it so, because a rule fires once
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -16,8 +16,8 @@ from policies.model import Ticket
 from policies.policy import Duration, Policy
 from policies.story import Story
 
-ALWAYS = "always"
-"""The cause of a yes that no event brought about: it was so from the start."""
+TIMED: set[str] = set()
+"""The names of the questions whose answer time alone can change."""
 
 
 class Wrong(ValueError):
@@ -33,7 +33,8 @@ class Moment:
     """All that a question may look at.
 
     `clock_for` gives the clock a duration counts on. `left_by` is who had the ticket before it came to this level.
-    `fetched` is what the vendor has just been asked for: what it did not tell then, it does not have.
+    `fetched` is what the vendor has just been asked for: what it did not tell then, it does not have. `found` keeps the
+    answers by their question, because asking again for a later moment changes only those that wait for a time.
     """
 
     policy: Policy
@@ -45,28 +46,44 @@ class Moment:
     clock_for: Callable[[Duration], Clock]
     left_by: str | None = None
     fetched: frozenset[str] = frozenset()
+    found: dict[int, Answer] = field(default_factory=dict)
+
+    def later(self, now: datetime) -> Moment:
+        """Return the same situation at a later time (spelled out: `replace` costs more than all the rest of a look)."""
+        return Moment(
+            policy=self.policy, ticket=self.ticket, story=self.story, level=self.level, level_since=self.level_since,
+            now=now, clock_for=self.clock_for, left_by=self.left_by, fetched=self.fetched, found=self.found,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """A fact that made an answer yes, and when it arose; `id` is the same however the fact was told."""
+
+    id: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What one question found.
 
-    `value` None = unknown until `needs` is fetched. `cause` identifies the fact behind a yes and `since` when it
-    arose. `due` is when a time question turns, or turned, true (None: not unless something else happens); it counts
-    from `start`, every minute if `on_clock`. `found` and
-    `wanted` are the numbers, in words, exactly as they were compared.
+    `value` None = unknown until `needs` is fetched. `causes` are the facts behind a yes. `due` is when a time question
+    turns, or turned, true (None: not unless something else happens); it counts from `start`, every minute if
+    `on_clock`. `found` and `wanted` are the numbers, in words, exactly as they were compared; `uncounted` says what
+    part of the time did not count.
     """
 
     name: str
     value: bool | None
     found: str = ""
     wanted: str = ""
-    cause: str = ALWAYS
-    since: datetime | None = None
+    causes: tuple[Cause, ...] = ()
     due: datetime | None = None
     start: datetime | None = None
     on_clock: bool = False
     needs: str | None = None
+    uncounted: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,26 +116,47 @@ class Leaf:
     value: Any = None
 
     def ask(self, moment: Moment) -> Finding:
-        """Answer at this moment."""
-        answer = self.question(moment)
+        """Answer at this moment. What the vendor was asked for and did not tell, it does not have."""
+        answer = moment.found.get(id(self))
+        if answer is None:
+            answer = self.question(moment)
+            if answer.value is None and answer.needs in moment.fetched:
+                answer = replace(answer, value=False, found="not recorded", needs=None)
+            moment.found[id(self)] = answer
+        elif answer.due is not None and not answer.value and answer.due <= moment.now:
+            answer = Answer(name=answer.name, value=True, causes=answer.causes, due=answer.due, start=answer.start)
         return Finding(value=answer.value, support=(answer,) if answer.value else (), answers=(answer,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllOf:
-    """Yes if every part is; no if one is not, whatever is unknown."""
+    """Yes if every part is; no if one is not, whatever is unknown.
+
+    What does not depend on the time is asked first: if it says no, time cannot change that and need not be counted.
+    """
 
     parts: tuple[Node, ...]
+    _timed: tuple[bool, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_timed", tuple(any(leaf.name in TIMED for leaf in leaves(p)) for p in self.parts))
 
     def ask(self, moment: Moment) -> Finding:
         """Answer at this moment."""
-        found = [part.ask(moment) for part in self.parts]
-        answers = tuple(a for f in found for a in f.answers)
-        if any(f.value is False for f in found):
+        found: list[Finding | None] = [None] * len(self.parts)
+        for turn in (False, True):
+            for index, part in enumerate(self.parts):
+                if self._timed[index] is turn:
+                    found[index] = one = part.ask(moment)
+                    if one.value is False and not turn:
+                        return one
+        asked = [one for one in found if one is not None]
+        answers = tuple(a for f in asked for a in f.answers)
+        if any(f.value is False for f in asked):
             return Finding(value=False, answers=answers)
-        if any(f.value is None for f in found):
+        if any(f.value is None for f in asked):
             return Finding(value=None, answers=answers)
-        return Finding(value=True, support=tuple(a for f in found for a in f.support), answers=answers)
+        return Finding(value=True, support=tuple(a for f in asked for a in f.support), answers=answers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

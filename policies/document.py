@@ -23,7 +23,22 @@ from policies.examples import examples
 from policies.model import Status
 from policies.policy import Policy
 from policies.rulebook import Names, rules
-from policies.shapes import Gather, Shape, collect, day, itself, many, named, record, section, table, text, whole, word
+from policies.shapes import (
+    Gather,
+    Shape,
+    collect,
+    day,
+    itself,
+    many,
+    named,
+    record,
+    section,
+    shape,
+    table,
+    text,
+    whole,
+    word,
+)
 from policies.source import Fault, Node, PolicyError, Problem, nearest, read
 
 __all__ = ["GRAMMAR", "YEARS", "PolicyError", "Problem", "dump", "overdue", "parse"]
@@ -89,9 +104,12 @@ def _stored(text: str, body: str) -> Holidays:
         ) from None
 
 
+_PLACE = section({"country": text.meaning("Two letters, such as DE.")}, {"region": text})
+
+
 def _holidays(stored: Holidays | None, years: Sequence[int], calendar: str) -> Shape[Mapping[date, str]]:
     def expanded(node: Node) -> Mapping[date, str]:
-        place = section({"country": text}, {"region": text})(node)
+        place = _PLACE(node)
         if stored is not None:
             return stored.get(calendar, {})
         try:
@@ -99,7 +117,7 @@ def _holidays(stored: Holidays | None, years: Sequence[int], calendar: str) -> S
         except ValueError as error:
             raise Fault(node.problem(str(error))) from None
 
-    return expanded
+    return Shape(expanded, _PLACE.schema).meaning("Public holidays; they become dates when the policy is activated.")
 
 
 def _revision(text: str, calendars: Mapping[str, Calendar]) -> str:
@@ -110,7 +128,7 @@ def _revision(text: str, calendars: Mapping[str, Calendar]) -> str:
 # --- one reading --------------------------------------------------------------------------------------------------
 def _policy(root: Node, gather: Gather, body: str, source: str, holidays: Callable[[str], Shape[Any]]) -> Policy:
     """Read the sections, then those that refer to them."""
-    found = collect(root, *_sections(holidays), gather)
+    found = collect(root, *sections(holidays), gather)
     calendars: dict[str, Calendar] = {ALWAYS.name: ALWAYS, **found.get("calendars", {})}
     names = _names(root, found, calendars)
     calendar = gather.read(partial(_default_calendar, calendars, names), root)
@@ -143,28 +161,41 @@ def _policy(root: Node, gather: Gather, body: str, source: str, holidays: Callab
     return replace(policy, warnings=tuple(_warnings(policy, root, source)))
 
 
-def _sections(holidays: Callable[[str], Shape[Any]]) -> tuple[dict[str, Shape[Any]], dict[str, Shape[Any]]]:
+def sections(
+    holidays: Callable[[str], Shape[Any]] | None = None,
+) -> tuple[dict[str, Shape[Any]], dict[str, Shape[Any]]]:
+    """Return the readers of the sections that a policy needs, and of those that it may have."""
+    expanded = holidays or partial(_holidays, None, YEARS)
     needs: dict[str, Shape[Any]] = {
         "version": _version,
-        "name": text,
-        "applies_to": table(grammar.site, lambda _: grammar.scope),
-        "levels": grammar.levels,
+        "name": text.meaning("How the log and the commands call this policy."),
+        "applies_to": table(grammar.site, lambda _: grammar.scope).meaning(
+            "Which tickets it is about, by vendor or vendor/site; what is not named is never read further or changed."
+        ),
+        "levels": grammar.levels.meaning("The ladder."),
         "rules": itself,
     }
     reopening = named("choice", ("continue", "restart"))
-    defaults = {"calendar": text, "pause_while": many(word(Status, "status")), "after_reopening": reopening}
+    statuses = many(word(Status, "status"))
+    defaults: dict[str, Shape[Any]] = {
+        "calendar": text.meaning("The calendar that durations count; needed only if there are several."),
+        "pause_while": statuses.meaning("Statuses in which no duration counts."),
+        "after_reopening": reopening.meaning("Whether unresolved_for goes on or begins again."),
+    }
+    tiers = record(lambda tiers: tiers, {"tiers": grammar.tiers})
     may: dict[str, Shape[Any]] = {
-        "owner": text,
-        "review_by": day,
-        "calendars": table(text, lambda name: grammar.calendar(name, holidays(name))),
+        "owner": text.meaning("Whom to ask about this policy."),
+        "review_by": day.meaning("After this day `policy check` warns."),
+        "calendars": table(text, lambda name: grammar.calendar(name, expanded(name))).meaning("What time counts."),
         "defaults": section(may=defaults),
         "severity": grammar.severity,
-        "customers": record(lambda tiers: tiers, {"tiers": grammar.tiers}),
+        "customers": tiers.meaning("Tiers of customers; the first that matches wins."),
         "tests": itself,
     }
     return needs, may
 
 
+@shape({"const": GRAMMAR, "description": "The version of this grammar."})
 def _version(node: Node) -> int:
     if whole(node) != GRAMMAR:
         raise Fault(node.problem(f"this program reads policies of version {GRAMMAR}"))

@@ -15,14 +15,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from policies.model import Priority, Status
 from policies.policy import Example, Policy, Severity
 from policies.shapes import (
+    Gather,
     Shape,
+    either,
     expected,
     many,
     named,
@@ -30,6 +34,7 @@ from policies.shapes import (
     plain,
     record,
     section,
+    shape,
     table,
     text,
     true,
@@ -75,24 +80,60 @@ def examples(
     top: int | None,
 ) -> Shape[tuple[Example, ...]]:
     """Return the reader of the `tests` section, given the names that the rest of the document defines."""
+    ticket, steps = _told(sites, tiers, severity, top)
+    expect = section(
+        {"at": _time, "level": _level(top)},
+        {
+            "rule": named("rule", rules).meaning("The rule that brought it to its level."),
+            "priority": word(Priority, "priority"),
+            "target": plain.meaning("A word of that level's target, or a part of it."),
+        },
+    )
+    example = record(Example, {"name": text, "ticket": ticket, "expect": many(expect)}, {"steps": steps})
+    return many(Shape(lambda node: replace(example(node), where=f"{source}:{node.line}"), example.schema))
+
+
+def story(policy: Policy) -> Shape[Example]:
+    """Return the reader of one invented ticket: what a test's `ticket` may say, with `steps` beside it or around it."""
+    names = [tier.name for tier in policy.tiers]
+    ticket, steps = _told(policy.applies_to, names, policy.severity, policy.top)
+    around = record(partial(Example, name="the ticket"), {"ticket": ticket}, {"steps": steps})
+
+    def beside(node: Node) -> Example:
+        gather = Gather()
+        own = tuple(pair for pair in node.pairs or () if pair[0].text != "steps")
+        told, said = gather.read(ticket, replace(node, pairs=own)), node.get("steps")
+        happened = gather.read(steps, said) if said is not None else ()
+        gather.settle()
+        return Example(name="the ticket", ticket=told or {}, steps=happened or ())
+
+    return Shape(lambda node: around(node) if node.get("ticket") else beside(node), around.schema)
+
+
+def _told(
+    sites: Collection[str] | None, tiers: Collection[str] | None, severity: Severity | None, top: int | None
+) -> tuple[Shape[dict[str, Any]], Shape[tuple[Mapping[str, Any], ...]]]:
+    """Return the readers of what a ticket is and of what happens to it."""
     fields = _fields(severity)
-    only_ticket = {"tier": named("tier", tiers), "reopens": whole, "taken": _time}
-    ticket = section({"site": _site(sites), "created": _date_and_time}, {**fields, **only_ticket})
-    asked = {"request": _request(top), "solve": true, "reopen": true, "take": true}
-    says = {"customer_says": text, "agent_says": text, "note": text, "set": section(may=fields)}
-    step = record(_step, {"at": _time}, {**says, **asked})
-    may_expect = {"rule": named("rule", rules), "priority": word(Priority, "priority"), "target": plain}
-    expect = section({"at": _time, "level": _level(top)}, may_expect)
-    needs = {"name": text, "ticket": ticket, "expect": many(expect)}
-    example = record(Example, needs, {"steps": many(step)})
-    return many(lambda node: _placed(example, node, source))
-
-
-def _placed(example: Shape[Example], node: Node, source: str) -> Example:
-    found = example(node)
-    return Example(
-        name=found.name, ticket=found.ticket, steps=found.steps, expect=found.expect, where=f"{source}:{node.line}"
-    )  # fmt: skip
+    only_ticket: dict[str, Shape[Any]] = {
+        "tier": named("tier", tiers),
+        "reopens": whole.meaning("How often it was solved and came back right after it was created."),
+        "taken": _time.meaning("When an agent assigned it to themselves."),
+    }
+    needed: dict[str, Shape[Any]] = {"site": _site(sites), "created": _date_and_time}
+    says: dict[str, Shape[Any]] = {
+        "customer_says": text,
+        "agent_says": text.meaning("A public reply."),
+        "note": text.meaning("An internal note."),
+        "set": section(may=fields).meaning("Fields that take another value."),
+        "request": _request(top).meaning("Staff asks for an escalation: true, or a level."),
+        "solve": true,
+        "reopen": true.meaning("The customer writes that it is not solved."),
+        "take": true.meaning("An agent assigns it to themselves."),
+    }
+    step = record(_step, {"at": _time}, says)
+    one_verb = {**step.schema, "minProperties": 2, "maxProperties": 2}
+    return section(needed, {**fields, **only_ticket}), many(Shape(step.read, one_verb))
 
 
 def _fields(severity: Severity | None) -> dict[str, Shape[Any]]:
@@ -109,7 +150,7 @@ def _fields(severity: Severity | None) -> dict[str, Shape[Any]]:
 
 def _graded(what: str, words: Collection[str] | None) -> Shape[str]:
     exactly = named(what, words)
-    return lambda node: node.text if words and node.text.casefold() in words else exactly(node)
+    return Shape(lambda node: node.text if words and node.text.casefold() in words else exactly(node), text.schema)
 
 
 def _step(**said: Any) -> Mapping[str, Any]:
@@ -121,6 +162,7 @@ def _step(**said: Any) -> Mapping[str, Any]:
     return said
 
 
+@shape({"type": "string", "pattern": f"^(?:{_TIME.pattern})$", "examples": ["09:30", "2027-03-01 09:30"]})
 def _time(node: Node) -> str:
     found = _TIME.fullmatch(text(node))
     try:
@@ -133,6 +175,7 @@ def _time(node: Node) -> str:
     return node.text
 
 
+@shape({"type": "string", "pattern": r"^\d{4}-\d\d-\d\d[ T]", "examples": ["2027-03-01 09:30"]})
 def _date_and_time(node: Node) -> str:
     if len(_time(node)) < len("2027-03-01 09:30"):
         raise expected(node, 'a date and a time such as "2027-03-01 09:30"')
@@ -146,7 +189,7 @@ def _site(sites: Collection[str] | None) -> Shape[str]:
             named("site", sites)(node)
         return node.text
 
-    return read
+    return Shape(read, text.schema).meaning("A vendor, or vendor/site.")
 
 
 def _level(top: int | None) -> Shape[int]:
@@ -155,8 +198,11 @@ def _level(top: int | None) -> Shape[int]:
             raise Fault(node.problem(f"there is no level {node.text}; the levels are 1 to {top}"))
         return whole(node)
 
-    return read
+    return Shape(read, {"type": "integer", "minimum": 1, **({"maximum": top} if top else {})})
 
 
 def _request(top: int | None) -> Shape[bool | int]:
-    return lambda node: true(node) if isinstance(node.scalar, bool) else _level(top)(node)
+    level = _level(top)
+    return Shape(
+        lambda node: true(node) if isinstance(node.scalar, bool) else level(node), either(true.schema, level.schema)
+    )

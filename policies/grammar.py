@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -14,15 +14,18 @@ from policies.model import Priority
 from policies.policy import Choice, Level, Path, PriorityChange, Severity, Tier
 from policies.shapes import (
     Gather,
+    Schema,
     Shape,
     day,
     doubles,
+    either,
     expected,
     length,
     many,
     one_or_many,
     record,
     section,
+    shape,
     table,
     text,
     unknown,
@@ -51,9 +54,17 @@ _NOTE_FIELD = re.compile(r"\{([^{}]*)\}")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SITE = re.compile(r"[a-z][a-z0-9_]*(/[\w.-]+)?")
 _WINDOW = re.compile(r"(\d\d?):([0-5]\d) ?- ?(\d\d?):([0-5]\d)")
+_ANY_CASE = {day: "".join(f"[{letter.upper()}{letter}]" for letter in day) for day in (*_DAYS, "daily")}
+_DAY = f"(?:{'|'.join(_ANY_CASE[day] for day in _DAYS)})"
+_DAY_NAMES = re.compile(f"{_ANY_CASE['daily']}|{_DAY}(?:-{_DAY})?")
+
+
+def _pattern(found: re.Pattern[str]) -> Schema:
+    return {"type": "string", "pattern": f"^(?:{found.pattern})$"}
 
 
 # --- where it applies ---------------------------------------------------------------------------------------------
+@shape(_pattern(_SITE))
 def site(node: Node) -> str:
     """Read a vendor, or a vendor and one of its sites."""
     if not _SITE.fullmatch(text(node)):
@@ -64,34 +75,44 @@ def site(node: Node) -> str:
 def _choice(name: str) -> Shape[Choice]:
     listed = one_or_many(text)
     without = record(lambda none_of: Choice(field=SCOPES[name], none_of=none_of), {"none_of": listed})
-    return lambda node: without(node) if node.pairs is not None else Choice(field=SCOPES[name], only=listed(node))
+    return Shape(
+        lambda node: without(node) if node.pairs is not None else Choice(field=SCOPES[name], only=listed(node)),
+        either(listed.schema, without.schema),
+    )
 
 
+@shape({"enum": list(SCOPES)})
 def _scope_name(node: Node) -> str:
     if text(node) not in SCOPES:
         raise Fault(unknown(node, "word", SCOPES))
     return node.text
 
 
+_scoped = table(_scope_name, _choice, SCOPES)
+
+
+@shape(either({"const": "all"}, _scoped.schema))
 def scope(node: Node) -> tuple[Choice, ...]:
     """Read what is in scope at one vendor or site: `all`, or values of ticket fields."""
     if node.scalar == "all":
         return ()
     if node.pairs is None:
         raise expected(node, "`all`, or what it applies to, such as {groups: [Support]}")
-    return tuple(table(_scope_name, _choice)(node).values())
+    return tuple(_scoped(node).values())
 
 
 # --- time ---------------------------------------------------------------------------------------------------------
-def calendar(name: str, holidays: Callable[[Node], Mapping[date, str]]) -> Shape[Calendar]:
+def calendar(name: str, holidays: Shape[Mapping[date, str]]) -> Shape[Calendar]:
     """Return the reader of one calendar; `holidays` expands a country and region to dates."""
 
     def build(closed: tuple[date, ...] = (), **parts: Any) -> Calendar:
         return Calendar(name=name, closed=frozenset(closed), **parts)
 
-    return record(build, {"timezone": timezone, "hours": hours}, {"holidays": holidays, "closed": many(day)})
+    closed = many(day).meaning("More dates on which no time counts.")
+    return record(build, {"timezone": timezone, "hours": hours}, {"holidays": holidays, "closed": closed})
 
 
+@shape({"type": "string", "description": "A zone of the tz database.", "examples": ["Europe/Berlin", "UTC"]})
 def timezone(node: Node) -> str:
     """Read the name of a time zone."""
     try:
@@ -102,6 +123,26 @@ def timezone(node: Node) -> str:
     return node.text
 
 
+@shape(_pattern(_WINDOW))
+def _window(node: Node) -> Window:
+    found = _WINDOW.fullmatch(text(node))
+    if not found:
+        raise expected(node, 'opening hours such as "09:00-17:00"')
+    opens, closes = int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])
+    if opens >= DAY or closes > DAY or opens == closes:
+        raise Fault(node.problem('these are no opening hours; the whole day is "00:00-24:00"'))
+    return opens, closes if closes > opens else closes + DAY
+
+
+@shape(
+    {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": _pattern(_DAY_NAMES),
+        "additionalProperties": one_or_many(_window).schema,
+        "description": "Opening hours by day: mon to sun, mon-fri, daily; several a day; 22:00-06:00 ends a day later.",
+    }
+)
 def hours(node: Node) -> tuple[tuple[Window, ...], ...]:
     """Read opening hours: `mon-thu: ["08:00-12:00", "13:00-18:00"]`, `fri: "08:00-16:00"`, `daily: "22:00-06:00"`."""
     if not node.pairs:
@@ -130,24 +171,7 @@ def _days(node: Node) -> tuple[int, ...]:
     return tuple((start + n) % 7 for n in range((_DAYS.index(last or first) - start) % 7 + 1))
 
 
-def _window(node: Node) -> Window:
-    found = _WINDOW.fullmatch(text(node))
-    if not found:
-        raise expected(node, 'opening hours such as "09:00-17:00"')
-    opens, closes = int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])
-    if opens >= DAY or closes > DAY or opens == closes:
-        raise Fault(node.problem('these are no opening hours; the whole day is "00:00-24:00"'))
-    return opens, closes if closes > opens else closes + DAY
-
-
 # --- severity and customers ---------------------------------------------------------------------------------------
-def severity(node: Node) -> Severity:
-    """Read the table of impact × urgency."""
-    return record(
-        _severity, {"impact": many(text), "urgency": many(text), "matrix": table(text, lambda _: many(text))}
-    )(node)
-
-
 def _severity(impact: tuple[str, ...], urgency: tuple[str, ...], matrix: dict[str, tuple[str, ...]]) -> Severity:
     rows, columns = [tuple(w.casefold() for w in side) for side in (impact, urgency)]
     table_ = {row.casefold(): cells for row, cells in matrix.items()}
@@ -163,10 +187,32 @@ def _severity(impact: tuple[str, ...], urgency: tuple[str, ...], matrix: dict[st
     return Severity(impact=rows, urgency=columns, matrix=table_, names=names)
 
 
+severity: Shape[Severity] = record(
+    _severity,
+    {
+        "impact": many(text).meaning("The rows, from the least to the greatest."),
+        "urgency": many(text).meaning("The columns, from the least to the greatest."),
+        "matrix": table(text, lambda _: many(text)).meaning("For each impact the severities, one for each urgency."),
+    },
+).meaning("Impact × urgency as a table; severities rank in the order in which they first appear.")
+
+_tiers = many(
+    record(
+        lambda tier, **rest: Tier(name=tier, **rest),
+        {"tier": text.meaning("The name that conditions use.")},
+        {
+            "organizations": one_or_many(text).meaning("Names or ids."),
+            "tags": one_or_many(text).meaning("Tags or labels of the ticket."),
+            "field_values": one_or_many(text).meaning("Values of the field called `tier` in the site's settings."),
+        },
+    )
+)
+
+
+@shape(_tiers.schema)
 def tiers(node: Node) -> tuple[Tier, ...]:
     """Read the customers' tiers; the first that matches wins."""
-    lists = dict.fromkeys(("organizations", "tags", "field_values"), one_or_many(text))
-    found = many(record(lambda tier, **rest: Tier(name=tier, **rest), {"tier": text}, lists))(node)
+    found = _tiers(node)
     gather = Gather(doubles(node, "tier", "tier"))
     for tier, item in list(zip(found, node.items or (), strict=True))[:-1]:
         if not (tier.organizations or tier.tags or tier.field_values):
@@ -175,35 +221,8 @@ def tiers(node: Node) -> tuple[Tier, ...]:
     return found
 
 
-# --- levels -------------------------------------------------------------------------------------------------------
-def levels(node: Node) -> tuple[Level, ...]:
-    """Read the ladder."""
-    needs = {"level": whole, "name": text}
-    may: dict[str, Shape[Any]] = {
-        "role": text,
-        "path": word(Path, "path"),
-        "take": word(Take, "way to take"),
-        "targets": table(site, lambda _: _target),
-        "priority": _priority,
-        "expected_resolution": length,
-        "taken_within": length,
-        "note": _note,
-        "mode": word(Mode, "mode"),
-    }
-    found = many(record(lambda level, **rest: Level(number=level, **rest), needs, may), "a list of levels")(node)
-    gather = Gather(doubles(node, "name", "level"))
-    for wanted, (level, item) in enumerate(zip(found, node.items or (), strict=True), 1):
-        if level.number != wanted:
-            gather.add(
-                item.follow(["level"]).problem(f"levels are listed from 1 upwards without gaps; expected {wanted}")
-            )
-            break
-    if len(found) < 2:
-        gather.add(node.problem("a ladder has at least two levels"))
-    gather.settle()
-    return found
-
-
+# --- levels ---------------------------------------------------------------------------------------------------
+@shape({"type": "object", "minProperties": 1})
 def _target(node: Node) -> Target:
     if not node.pairs:
         raise expected(node, "the vendor's words for a place, such as {group: Support}")
@@ -211,14 +230,18 @@ def _target(node: Node) -> Target:
     return target
 
 
+_raised = section(may={"at_least": word(Priority, "priority"), "set": word(Priority, "priority")})
+
+
+@shape({**_raised.schema, "minProperties": 1, "maxProperties": 1})
 def _priority(node: Node) -> PriorityChange:
     if node.pairs is None or len(node.pairs) != 1:
         raise expected(node, "{at_least: high}, which never lowers, or {set: high}")
-    choice = word(Priority, "priority")
-    found = section(may={"at_least": choice, "set": choice})(node)
+    found = _raised(node)
     return PriorityChange(to=next(iter(found.values())), raise_only="at_least" in found)
 
 
+@shape({"type": ["string", "number"], "maxLength": _LONGEST_NOTE})
 def _note(node: Node) -> str:
     if len(text(node)) > _LONGEST_NOTE:
         raise Fault(node.problem(f"a level's note has at most {_LONGEST_NOTE} characters; this has {len(node.text)}"))
@@ -230,3 +253,42 @@ def _note(node: Node) -> str:
             near = nearest(field, NOTE_FIELDS)
             raise Fault(node.problem(f"there is no {{{field[:40]}}}{'' if near else known}", near))
     return node.text
+
+
+_NEEDED: dict[str, Shape[Any]] = {
+    "level": whole.meaning("1 is the frontline, where every ticket starts; then upwards without gaps."),
+    "name": text,
+}
+_OPTIONAL: dict[str, Shape[Any]] = {
+    "role": text.meaning("What this level is for, in words for people."),
+    "path": word(Path, "path").meaning("functional: to more expertise; hierarchical: to more authority."),
+    "take": word(Take, "way to take").meaning(
+        "ownership: the ticket moves to the target; oversight: it stays, and the people in the target watch it."
+    ),
+    "targets": table(site, lambda _: _target).meaning("Where the level lives, by vendor or vendor/site."),
+    "priority": _priority.meaning("{at_least: high} raises and never lowers; {set: high} does both."),
+    "expected_resolution": length.meaning("The note names the time by which it should be solved."),
+    "taken_within": length.meaning("The note asks to take the ticket by then."),
+    "note": _note.meaning(f"Your own text in the note; it may use {', '.join(f'{{{f}}}' for f in NOTE_FIELDS)}."),
+    "mode": word(Mode, "mode").meaning(
+        "How far Stepladder may go here; the most careful of site, level and rule counts."
+    ),
+}
+_levels = many(record(lambda level, **rest: Level(number=level, **rest), _NEEDED, _OPTIONAL), "a list of levels")
+
+
+@shape({**_levels.schema, "minItems": 2})
+def levels(node: Node) -> tuple[Level, ...]:
+    """Read the ladder."""
+    found = _levels(node)
+    gather = Gather(doubles(node, "name", "level"))
+    for wanted, (level, item) in enumerate(zip(found, node.items or (), strict=True), 1):
+        if level.number != wanted:
+            gather.add(
+                item.follow(["level"]).problem(f"levels are listed from 1 upwards without gaps; expected {wanted}")
+            )
+            break
+    if len(found) < 2:
+        gather.add(node.problem("a ladder has at least two levels"))
+    gather.settle()
+    return found

@@ -7,26 +7,29 @@ Everything is taken from the decision and the story; nothing is guessed from fre
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from policies.case import Case
 from policies.commands import Line, Note, Span, Speech, Take
 from policies.conditions import Answer, Finding
+from policies.masking import masked
+from policies.model import Named
 from policies.moments import clock_for
 from policies.policy import Duration, Level, Policy, Rule
 from policies.questions import tier_of
-from policies.story import Said
+from policies.story import Said, Story
 from policies.values import spoken
 
 MARK = "Stepladder"
 _LONGEST_QUOTE = 180
 _NOT_RECORDED = Span(text="not recorded")
-_CARD = re.compile(r"\b\d(?:[ -]?\d){12,18}\b")
-_SECRET = re.compile(
-    r"(?i)\b(pass(?:word|wort|phrase|code)?|pwd|kennwort|secret|token|api[ _-]?key|pin)(\s*(?:is|ist|[:=])\s*)(\S+)"
-)
+_UNNAMED = "name not recorded"
+_LONGEST_NOTE = 900
+_SHORTEST = 24
+_AN_ID = re.compile(r"\d{5,}|[0-9a-fA-F]{16,}|(?=\S*\d)[0-9a-zA-Z-]+:[0-9a-fA-F-]{12,}|(?=\S*\d)[0-9a-fA-F-]{32,}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +51,23 @@ class Handoff:
         return f"{self.rule.name}: {found}" if found else self.rule.name
 
 
+def explained(policy: Policy, rule: Rule, story: Story, finding: Finding, now: datetime) -> Finding:
+    """Add to the first time question behind a yes what part of the time did not count, and why."""
+    timed = next((a for a in finding.support if a.start is not None), None)
+    if timed is None or timed.start is None:
+        return finding
+    sums: dict[str, timedelta] = {}
+    clock = clock_for(policy, rule, story, Duration(length=timedelta(0), clock=timed.on_clock))
+    for interval in clock.proof(timed.start, now):
+        if not interval.counted:
+            sums[interval.reason] = sums.get(interval.reason, timedelta(0)) + interval.length
+    told = replace(timed, uncounted=", ".join(f"{spoken(length)} {reason}" for reason, length in sums.items()))
+    support, answers = (tuple(told if a is timed else a for a in some) for some in (finding.support, finding.answers))
+    return replace(finding, support=support, answers=answers)
+
+
 def write_note(handoff: Handoff) -> Note:
-    """Write the internal note for a move."""
+    """Write the internal note for a move: at most 12 lines and 900 characters, without secrets."""
     lines = [
         Line(spans=(Span(text=_headline(handoff), speech=Speech.STRONG),)),
         Line(label="Why", spans=(Span(text=_why(handoff)),)),
@@ -59,68 +77,76 @@ def write_note(handoff: Handoff) -> Note:
         Line(label="Last told the customer", spans=_quoted(handoff, handoff.case.story.last_reply)),
         Line(label="Changed", spans=(Span(text=_changed(handoff)),)),
         *_extra(handoff),
-        Line(spans=(Span(text=f"{MARK} · policy {handoff.policy.revision} · op {handoff.operation}"),)),
     ]
-    return Note(lines=tuple(lines))
+    last = Line(spans=(Span(text=f"{MARK} · policy {handoff.policy.revision} · op {handoff.operation}"),))
+    plain = [replace(line, spans=tuple(replace(s, text=_one_line(s.text)) for s in line.spans)) for line in lines]
+    return Note(lines=(*_fitted(plain, _LONGEST_NOTE - len(Note(lines=(last,)).text) - 1), last))
 
 
-def masked(text: str) -> str:
-    """Hide card numbers and what follows words such as `password:` before a text is quoted."""
-    text = _SECRET.sub(lambda m: f"{m[1]}{m[2]}•••", text)
-    return _CARD.sub(lambda m: "•••• " + m[0][-4:] if _luhn(re.sub(r"\D", "", m[0])) else m[0], text)
+def _one_line(text: str) -> str:
+    """Mask a text once its line breaks are gone; the spaces at its ends stay."""
+    inner = masked(" ".join(text.split()))
+    return text[: len(text) - len(text.lstrip())] + inner + text[len(text.rstrip()) :] if inner else text
 
 
-def _luhn(digits: str) -> bool:
-    doubled = (int(d) * (1 + i % 2) for i, d in enumerate(reversed(digits)))
-    return sum(n - 9 if n > 9 else n for n in doubled) % 10 == 0
+def _fitted(lines: list[Line], most: int) -> list[Line]:
+    """Shorten the longest quote, then the longest other text, until the lines fit; the first line is the last to go."""
+    while (over := len(Note(lines=tuple(lines)).text) - most) > 0:
+        spans = [(n, i, span) for n, line in enumerate(lines) for i, span in enumerate(line.spans)]
+        long = [found for found in spans if len(found[2].text) > _SHORTEST]
+        n, i, span = max(long, key=lambda f: (f[0] > 0, f[2].speech is Speech.QUOTE, len(f[2].text)))
+        closing = "…”" if span.text.endswith("”") else "…"
+        cut = max(len(span.text) - over - len(closing), _SHORTEST - len(closing), len(span.text) // 2)
+        short = replace(span, text=span.text.removesuffix("”")[:cut].rstrip("…") + closing)
+        lines[n] = replace(lines[n], spans=(*lines[n].spans[:i], short, *lines[n].spans[i + 1 :]))
+    return lines
 
 
 def _in_words(answer: Answer) -> str:
-    name = answer.name.replace("_", " ")
+    name, found = answer.name.replace("_", " "), answer.found
     if answer.start is not None:
-        return f"{name} {answer.found} (limit {answer.wanted})"
-    return f"{name} {answer.found}" + (f" ({answer.wanted})" if answer.wanted not in ("", answer.found) else "")
+        return f"{name} {found} (limit {answer.wanted})"
+    words = [word for word in (found, answer.wanted) if word and not _AN_ID.fullmatch(word)]
+    return (
+        name if not words else f"{name} {words[0]}" + (f" ({words[1]})" if found not in words[1:] and words[1:] else "")
+    )
 
 
 def _headline(handoff: Handoff) -> str:
     level, case = handoff.level, handoff.case
-    where = handoff.level.target(case.ref.vendor, case.ref.site).get("group")
-    name = level.name + (f" ({where})" if isinstance(where, str) and level.take is Take.OWNERSHIP else "")
+    where = _said(level.target(case.ref.vendor, case.ref.site).get("group"))
+    name = level.name + (f" ({where})" if where and level.take is Take.OWNERSHIP else "")
     if level.take is Take.OVERSIGHT:
         return f"▲ Level {level.number} · {name}: please watch over this; the ticket stays with {_holder(handoff)}."
     by = f" by {_when(handoff, _deadline(handoff, level.taken_within))}" if level.taken_within else ""
     return f"▲ Level {level.number} · {name}: please take{by}. Assign yourself, reply or write /ack = taken."
 
 
+def _said(value: object) -> str | None:
+    """Return a word that people can read; an id belongs into the last line or nowhere."""
+    return value if isinstance(value, str) and value and not _AN_ID.fullmatch(value) else None
+
+
+def _name(thing: Named | None) -> str | None:
+    """Return a thing's name; None if there is no such thing or its name is not known."""
+    return _said(thing.name) if thing is not None and thing.name != thing.id else _said(thing.id if thing else None)
+
+
 def _holder(handoff: Handoff) -> str:
     ticket = handoff.case.ticket
-    return str(ticket.assignee or ticket.group or "its team")
+    return _name(ticket.assignee) or _name(ticket.group) or "its team"
 
 
 def _why(handoff: Handoff) -> str:
-    uncounted = _uncounted(handoff)
+    uncounted = next((a.uncounted for a in handoff.finding.support if a.uncounted), "")
     return handoff.reason + (f"; not counted: {uncounted}" if uncounted else "") + "."
-
-
-def _uncounted(handoff: Handoff) -> str:
-    """Say what part of the waiting the first time question did not count, and why."""
-    timed = next((a for a in handoff.finding.support if a.start is not None), None)
-    if timed is None or timed.start is None:
-        return ""
-    duration = Duration(length=timedelta(0), clock=timed.on_clock)
-    sums: dict[str, timedelta] = {}
-    clock = clock_for(handoff.policy, handoff.rule, handoff.case.story, duration)
-    for interval in clock.proof(timed.start, handoff.now):
-        if not interval.counted:
-            sums[interval.reason] = sums.get(interval.reason, timedelta(0)) + interval.end - interval.start
-    return ", ".join(f"{spoken(length)} {reason}" for reason, length in sums.items())
 
 
 def _customer(handoff: Handoff) -> str:
     case = handoff.case
     tier, _, _ = tier_of(handoff.policy, case.ticket)
-    parts = [str(case.ticket.requester or "not recorded")]
-    parts += [str(case.ticket.organization)] if case.ticket.organization else []
+    parts = [_customer_name(handoff)]
+    parts += [name] if (name := _name(case.ticket.organization)) else []
     parts += [tier] if tier else []
     if case.story.waiting_since is not None:
         waited = spoken(handoff.now - case.story.waiting_since)
@@ -128,29 +154,40 @@ def _customer(handoff: Handoff) -> str:
     return " · ".join(parts)
 
 
+def _customer_name(handoff: Handoff) -> str:
+    requester = handoff.case.ticket.requester
+    return _name(requester) or (_UNNAMED if requester else "not recorded")
+
+
 def _problem(handoff: Handoff) -> Line:
-    subject = masked(handoff.case.ticket.subject or "")[:_LONGEST_QUOTE]
-    spans = [Span(text=f"“{subject}”", speech=Speech.QUOTE) if subject else _NOT_RECORDED]
+    subject = _quote(handoff.case.ticket.subject or "")
+    spans = [Span(text=subject, speech=Speech.QUOTE) if subject else _NOT_RECORDED]
     said = handoff.case.story.last_customer
-    if said is not None and said.text.strip() and said.text.strip() != subject:
+    if said is not None and _quote(said.text) not in ("", subject):
         spans += [Span(text=" · their last words: "), *_quoted(handoff, said)]
     return Line(label="Problem", spans=tuple(spans))
 
 
+def _quote(text: str) -> str:
+    """Put a text into quotation marks: masked while it is whole, then cut; nothing if it is empty."""
+    plain = masked(" ".join(text.split()))
+    cut = plain if len(plain) <= _LONGEST_QUOTE else plain[: _LONGEST_QUOTE - 1] + "…"
+    return f"“{cut}”" if cut else ""
+
+
 def _quoted(handoff: Handoff, said: Said | None) -> tuple[Span, ...]:
-    if said is None:
+    quote = _quote(said.text) if said is not None else ""
+    if said is None or not quote:
         return (_NOT_RECORDED,)
-    text = " ".join(masked(said.text).split())
-    cut = text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
-    return (Span(text=f"“{cut}”", speech=Speech.QUOTE), Span(text=f" ({_when(handoff, said.at)})"))
+    return (Span(text=quote, speech=Speech.QUOTE), Span(text=f" ({_when(handoff, said.at)})"))
 
 
 def _tried(handoff: Handoff) -> tuple[Span, ...]:
     spans: list[Span] = []
     for said in handoff.case.story.tried:
         spans += [Span(text=" · ")] if spans else []
-        spans.append(Span(text=masked(said.text)[:_LONGEST_QUOTE], speech=Speech.QUOTE))
-        spans += [Span(text=f" ({said.by})")] if said.by else []
+        spans.append(Span(text=_quote(said.text)[1:-1], speech=Speech.QUOTE))
+        spans += [Span(text=f" ({by})")] if (by := _said(said.by)) else []
     return tuple(spans) or (_NOT_RECORDED,)
 
 
@@ -159,9 +196,10 @@ def _changed(handoff: Handoff) -> str:
     parts = [f"level {handoff.case.level} → {level.number}"]
     target = level.target(ticket.ref.vendor, ticket.ref.site)
     if level.take is Take.OWNERSHIP and target:
-        goal = ", ".join(_target_words(target))
-        before = " / ".join(str(t) for t in (ticket.group, ticket.assignee) if t) or "nobody"
-        parts.append(f"{before} → {goal}")
+        goal = ", ".join(_target_words(target)) or level.name
+        before = " / ".join(n for n in (_name(ticket.group), _name(ticket.assignee)) if n)
+        nobody = _UNNAMED if ticket.group or ticket.assignee else "nobody"
+        parts.append(f"{before or nobody} → {goal}")
     to = level.priority.applied(ticket.priority) if level.priority else None
     if to is not None:
         parts.append(f"priority {ticket.priority.word if ticket.priority else 'none'} → {to.word}")
@@ -169,11 +207,11 @@ def _changed(handoff: Handoff) -> str:
 
 
 def _target_words(target: object) -> list[str]:
-    if isinstance(target, dict):
+    if isinstance(target, Mapping):
         return [word for value in target.values() for word in _target_words(value)]
     if isinstance(target, list | tuple):
         return [word for value in target for word in _target_words(value)]
-    return [str(target)]
+    return [word] if (word := _said(str(target))) else []
 
 
 def _extra(handoff: Handoff) -> list[Line]:
@@ -198,11 +236,11 @@ def _values(handoff: Handoff) -> dict[str, str]:
         "level": str(handoff.level.number),
         "level_name": handoff.level.name,
         "ticket": ticket.key or ticket.ref.id,
-        "subject": masked(ticket.subject or "not recorded"),
+        "subject": _quote(ticket.subject or "")[1:-1] or "not recorded",
         "tier": tier or "none",
         "priority": ticket.priority.word if ticket.priority else "none",
-        "requester": str(ticket.requester or "not recorded"),
-        "organization": str(ticket.organization or "not recorded"),
+        "requester": _customer_name(handoff),
+        "organization": _name(ticket.organization) or "not recorded",
         "rule": handoff.rule.name,
     }
 

@@ -9,11 +9,14 @@ from datetime import datetime
 from policies.case import Case, End, Facts, Fired
 from policies.commands import Mode, Take
 from policies.echoes import ours_all_the_same
-from policies.model import Event, Kind, Named, Role, Ticket
-from policies.moments import moment_of
+from policies.model import Event, Named, Role, Ticket
+from policies.moments import Clocks, moment_of
 from policies.policy import Choice, Policy
 from policies.shifts import Shift
 
+_REMEMBERED = 40
+_FIELDS = {"team": "group", "request_type": "form"}
+"""What stepladder.toml may call a field that a ticket knows by another name."""
 _MOVING = ("group", "level", "assignee")
 
 
@@ -44,28 +47,40 @@ def _chosen(choice: Choice, ticket: Ticket) -> bool | None:
 
 def adopted(policy: Policy, case: Case, fresh: Sequence[Event], facts: Facts, now: datetime) -> Case:
     """Take a ticket in at the level it stands at; what was so before is no cause (DECISIONS 21)."""
-    born = next((event for event in fresh if event.kind is Kind.CREATED), None)
-    created = case.story.created_at or (born.at if born else None)
-    if case.adopted_at is None:
-        begin = created if born and created else min((event.at for event in fresh), default=now)
-        level = _standing(policy, case.ticket, case.level) if born else _stands_at(policy, case.ticket)
-        case = replace(case, adopted_at=begin, newborn=born is not None, level=level, level_since=begin)
-        case = replace(case, pinned=policy.revision if level > 1 else None)
-    elif born and created and not case.newborn and created < case.adopted_at:  # its birth was told late
-        since = created if case.moves == 0 else case.level_since
-        case = replace(case, newborn=True, adopted_at=created, level_since=since)
-    if case.mode is not None and case.mode is not facts.mode and case.mode is Mode.OBSERVE:
-        level = _stands_at(policy, case.ticket)  # what was only observed never happened at the vendor
-        case = replace(case, newborn=False, moves=0, level=level, level_since=facts.mode_since or now, pinned=None)
-    if facts.mode_since and case.adopted_at and case.adopted_at < facts.mode_since and case.mode is not facts.mode:
-        case = replace(case, adopted_at=facts.mode_since, newborn=False)
+    if case.mode is not None and case.mode is not facts.mode:
+        return _adopted_again(policy, case, facts, now)
+    story = case.story
+    first = story.created_at if story.born else min((event.at for event in fresh), default=None)
+    first = first or case.adopted_at or now
+    begin = max(first, facts.mode_since or first)
+    newborn = story.born and begin == first
+    if case.adopted_at is None or begin < case.adopted_at or (newborn and not case.newborn and case.moves == 0):
+        if case.adopted_at is None or (case.moves == 0 and case.level_since == case.adopted_at):
+            case = _at(policy, case, _stands_at(policy, case), begin)
+        case = replace(case, adopted_at=begin, newborn=newborn)
     return replace(case, mode=facts.mode)
 
 
-def _stands_at(policy: Policy, ticket: Ticket) -> int:
-    if ticket.level is not None and 1 < ticket.level <= policy.top:
-        return ticket.level
-    return _standing(policy, ticket, 1)
+def _adopted_again(policy: Policy, case: Case, facts: Facts, now: datetime) -> Case:
+    """After a change of mode only what arises from now on counts; what was only observed never happened."""
+    since = facts.mode_since or now
+    begin = max(since, case.adopted_at or since)
+    if case.mode is not Mode.ACT:
+        case = replace(_at(policy, case, _stands_at(policy, case), since), moves=0)
+    return replace(case, adopted_at=begin, newborn=False, mode=facts.mode)
+
+
+def _at(policy: Policy, case: Case, level: int, since: datetime) -> Case:
+    """Put the case at a level; above the first it keeps to its policy (DECISIONS 10)."""
+    return replace(case, level=level, level_since=since, pinned=policy.revision if level > 1 else None)
+
+
+def _stands_at(policy: Policy, case: Case) -> int:
+    level, story = case.ticket.level, case.story
+    inherited = story.born and f"level={level}" not in story.times  # a follow-up's or a clone's (DECISIONS 6)
+    if level is not None and 1 < level <= policy.top and not inherited:
+        return level
+    return _standing(policy, case.ticket, 1)
 
 
 def _standing(policy: Policy, ticket: Ticket, otherwise: int) -> int:
@@ -83,39 +98,72 @@ def _stands_in(ticket: Ticket, target: Mapping[str, object]) -> bool:
     if isinstance(group, str | int) and ticket.group is not None and ticket.group.goes_by(str(group)):
         return True
     if isinstance(fields, Mapping) and fields:
-        told = {name: (ticket.custom.get(name) or "").casefold() for name in fields}
-        return all(told[name] == str(value).casefold() for name, value in fields.items())
+        return all(_holds(ticket, name, str(value)) for name, value in fields.items())
     return False
+
+
+def _holds(ticket: Ticket, name: str, word: str) -> bool:
+    value = ticket.custom.get(name, getattr(ticket, _FIELDS.get(name, name), None))
+    if isinstance(value, Named):
+        return bool(value.goes_by(word))
+    return isinstance(value, str) and value.casefold() == word.casefold()
 
 
 def followed(
     policy: Policy, case: Case, shifts: Sequence[Shift], facts: Facts, now: datetime
 ) -> tuple[Case, dict[str, End]]:
     """Let a person's hand win: the level goes where they moved the ticket, and unfinished writes are given up."""
-    by_people = [s for s in shifts if s.role is not Role.OURS and not ours_all_the_same(s, case.wrote)]
-    moving = [s for s in by_people if s.field in _MOVING or s.field.startswith("custom.")]
-    ended = bool(case.story.ended) or (case.ticket.status is not None and case.ticket.status.resolved)
+    theirs = [s for s in shifts if s.role is not Role.OURS and not (case.pending and ours_all_the_same(s, case.wrote))]
+    moving = [s for s in theirs if s.field in _MOVING or s.field.startswith("custom.")]
     level = _moved_to(policy, case, moving)
-    hands = [s for s in moving if s.field in _MOVING]
-    given_up = {p.operation: End.WITHDRAWN for p in case.pending if ended or hands or level is not None}
-    if given_up and level is None and not ended:
-        first = case.pending[0]
-        case = replace(case, level=first.level_before, level_since=first.since_before)
+    acted_at = max((s.at for s in moving if s.field in _MOVING or level is not None), default=None)
+    hands = any(s.field in _MOVING and s.role is not Role.APP for s in moving) and not _written(case)
+    given_up = {p.operation: End.WITHDRAWN for p in case.pending if has_ended(case) or hands or level is not None}
     if given_up:
-        case = replace(case, pending=())
-    if level is not None and level != case.level:
-        moved_at = max(s.at for s in moving)
-        case = replace(_settled(policy, case, facts, moved_at), level=level, level_since=moved_at)
-        case = replace(case, pinned=policy.revision if level > 1 else None, left_by=None)
+        case = _withdrawn(policy, case, acted_at)
+    if acted_at is not None and (given_up or level is not None):
+        case = _settled(policy, case, facts, acted_at)
+    if level is not None and level != case.level and acted_at is not None:
+        case = replace(_at(policy, case, level, acted_at), left_by=None)
     return case, given_up
 
 
+def has_ended(case: Case) -> bool:
+    """Nobody waits for support any more: resolved, merged or deleted."""
+    return bool(case.story.ended) or (case.ticket.status is not None and case.ticket.status.resolved)
+
+
+def _written(case: Case) -> bool:
+    """Say whether the vendor shows the level of the pending move already, so that only its note is on the way."""
+    return bool(case.pending) and case.ticket.level == case.level
+
+
+def ground(case: Case) -> tuple[int, datetime]:
+    """Return the level that the vendor shows, and since when: a move that is not written yet never happened."""
+    if not case.pending or _written(case):
+        return case.level, case.level_since
+    return case.pending[0].level_before, case.pending[0].since_before
+
+
+def _withdrawn(policy: Policy, case: Case, acted_at: datetime | None) -> Case:
+    """Go back to where the ticket stands. A cause that is younger than the person's act counts anew."""
+    fired = dict(case.fired)
+    for pending in case.pending:
+        before = fired.get(pending.rule)
+        if before is not None and acted_at is not None and acted_at < pending.at:
+            younger = {cause.id for cause in pending.causes if cause.since > acted_at}
+            fired[pending.rule] = replace(before, causes=tuple(c for c in before.causes if c not in younger))
+    level, since = ground(case)
+    return replace(_at(policy, case, level, since), pending=(), fired=fired)
+
+
 def _moved_to(policy: Policy, case: Case, moving: Sequence[Shift]) -> int | None:
+    """Return the level that people moved the ticket to, as it stands now; None if they did not."""
     level: int | None = None
     for shift in moving:
         if shift.field == "level":
-            said = int(shift.after) if shift.after and shift.after.isdecimal() else 1
-            level = min(max(said, 1), policy.top)
+            if str(case.ticket.level) in (shift.after, "None"):
+                level = min(max(case.ticket.level or 1, 1), policy.top)
         elif shift.field == "group" or shift.field.startswith("custom."):
             now_at = case.level if level is None else level
             standing = _standing(policy, case.ticket, now_at)
@@ -125,12 +173,18 @@ def _moved_to(policy: Policy, case: Case, moving: Sequence[Shift]) -> int | None
 
 def _settled(policy: Policy, case: Case, facts: Facts, moved_at: datetime) -> Case:
     """Count every cause up to a person's move as dealt with: they saw the ticket and chose."""
-    fired = dict(case.fired)
+    fired, clocks = dict(case.fired), Clocks(policy, case.story)
     for rule in policy.rules:
-        finding = rule.when.ask(moment_of(policy, rule, case, facts, moved_at))
-        causes = {a.cause for a in finding.support if a.cause} | set(
-            fired[rule.name].causes if rule.name in fired else ()
-        )
-        if finding.value and causes:
-            fired[rule.name] = Fired(at=moved_at, causes=tuple(sorted(causes)[-20:]))
+        finding = rule.when.ask(moment_of(policy, rule, case, facts, moved_at, clocks))
+        causes = [c.id for a in finding.answers if a.value for c in a.causes if c.since <= moved_at]
+        before = fired.get(rule.name)
+        if causes:
+            at = max(moved_at, before.at) if before is not None and before.at is not None else None
+            fired[rule.name] = consumed(before, causes, at)
     return replace(case, fired=fired)
+
+
+def consumed(before: Fired | None, causes: Sequence[str], at: datetime | None) -> Fired:
+    """Add causes, the latest last; very old ones are forgotten."""
+    older = [cause for cause in (before.causes if before else ()) if cause not in causes]
+    return Fired(at=at, causes=(*older[-_REMEMBERED:], *sorted(set(causes))))

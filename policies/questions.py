@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from policies.conditions import Answer, Moment, Wrong, condition
+from policies.conditions import Answer, Cause, Moment, Wrong, condition
 from policies.model import Named, Priority, Ticket
 from policies.policy import Policy
+from policies.shifts import field_of, words_of
 from policies.values import ordered, words
 
 Question = Callable[[Moment], Answer]
@@ -50,13 +52,17 @@ def _told(moment: Moment, name: str, field: str, found: str | None, wanted: Sequ
 
 
 def _held(moment: Moment, answer: Answer, *shifts: str) -> Answer:
-    """Add the cause: which fields took the value, and when. What Stepladder itself wrote is no cause."""
+    """Add the causes: which fields took the value, and when. What Stepladder itself wrote is no cause."""
     if not answer.value:
         return answer
-    times = {shift: moment.story.took(shift) for shift in shifts if shift not in moment.story.ours}
-    since = max((at for at in times.values() if at is not None), default=None)
-    cause = f"{answer.name}={answer.found}@{since.isoformat()}" if since else ""
-    return Answer(name=answer.name, value=True, found=answer.found, wanted=answer.wanted, cause=cause, since=since)
+    story = moment.story
+    causes = []
+    for shift in shifts:
+        since = story.took(shift)
+        if since is not None and shift not in story.ours:
+            value = f"{shift}={words_of(moment.ticket, field_of(shift)).get(shift)}"
+            causes.append(Cause(id=f"{value}#{story.times.get(value, 0)}", since=since))
+    return Answer(name=answer.name, value=True, found=answer.found, wanted=answer.wanted, causes=tuple(causes))
 
 
 def _register_field(name: str, field: str, example: str, sentence: str) -> None:
@@ -64,7 +70,7 @@ def _register_field(name: str, field: str, example: str, sentence: str) -> None:
         wanted = words(value, f"a {name}")
 
         def question(moment: Moment) -> Answer:
-            thing = getattr(moment.ticket, field)
+            thing = getattr(moment.ticket, field) if moment.ticket.knows(field) else None
             if not isinstance(thing, Named):
                 return _told(moment, name, field, thing, wanted)
             matches = [thing.goes_by(word) for word in wanted]
@@ -136,6 +142,8 @@ def tier(value: Any) -> Question:
         if needs:
             return Answer(name="tier", value=None, found="unknown", wanted=" or ".join(wanted), needs=needs)
         answer = Answer(name="tier", value=found in wanted, found=found or "none", wanted=" or ".join(wanted))
+        if answer.value and shift is None and moment.story.born and moment.story.created_at is not None:
+            return replace(answer, causes=(Cause(id=f"tier={found}", since=moment.story.created_at),))
         return _held(moment, answer, *((shift,) if shift else ()))
 
     return question
@@ -161,14 +169,14 @@ def custom(value: Any) -> Question:
     """Fields that stepladder.toml names have one of these values; all of them must."""
     if not isinstance(value, Mapping) or not value:
         raise Wrong(f"expected field names with values, such as {{environment: production}}, found {value!r}")
-    wanted = {str(name): words(words, "a value") for name, words in value.items()}
+    wanted = {str(name): words(listed, "a value") for name, listed in value.items()}
     said = ", ".join(f"{name}: {' or '.join(words)}" for name, words in wanted.items())
 
     def question(moment: Moment) -> Answer:
-        if not moment.ticket.knows("custom") or any(name not in moment.ticket.custom for name in wanted):
-            known = moment.ticket.knows("custom") and "custom" in moment.fetched
-            return Answer(name="custom", value=False if known else None, found="unknown", wanted=said, needs="custom")
-        found = {name: moment.ticket.custom[name] for name in wanted}
+        there = moment.story.whole or all(name in moment.ticket.custom for name in wanted)
+        if not moment.ticket.knows("custom") or not there:
+            return Answer(name="custom", value=None, found="unknown", wanted=said, needs="custom")
+        found = {name: moment.ticket.custom.get(name) for name in wanted}
         holds = all((found[n] or "").casefold() in {w.casefold() for w in words} for n, words in wanted.items())
         text = ", ".join(f"{name}: {text or 'none'}" for name, text in found.items())
         answer = Answer(name="custom", value=holds, found=text, wanted=said)

@@ -5,13 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from policies import conditions
 from policies.commands import Mode
 from policies.policy import Duration, Rule, Step
-from policies.shapes import Gather, Shape, doubles, expected, many, named, record, text, unknown, word
+from policies.shapes import (
+    Gather,
+    Shape,
+    doubles,
+    either,
+    expected,
+    length,
+    many,
+    named,
+    record,
+    shape,
+    text,
+    unknown,
+    word,
+)
 from policies.source import Fault, Node
 from policies.values import ordered
+
+WHEN = "#/$defs/when"
+"""Where `schema.py` describes conditions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +44,18 @@ class Names:
 
 def rules(names: Names) -> Shape[tuple[Rule, ...]]:
     """Return the reader of the rules, given the names they may refer to."""
-    needs = {"name": text, "when": when(names), "go_to": _go_to(names.top)}
-    may = {"again": _again, "calendar": named("calendar", names.calendars), "mode": word(Mode, "mode")}
+    needs: dict[str, Shape[Any]] = {
+        "name": text.meaning("What notes and `stepladder pause rule:<name>` call it."),
+        "when": when(names),
+        "go_to": _go_to(names.top),
+    }
+    may: dict[str, Shape[Any]] = {
+        "again": _again,
+        "calendar": named("calendar", names.calendars).meaning("The calendar that this rule's durations count."),
+        "mode": word(Mode, "mode").meaning(
+            "How far this rule may go; the most careful of site, level and rule counts."
+        ),
+    }
     several = many(record(Rule, needs, may), "a list of rules")
 
     def read(node: Node) -> tuple[Rule, ...]:
@@ -36,7 +64,7 @@ def rules(names: Names) -> Shape[tuple[Rule, ...]]:
         gather.settle()
         return found or ()
 
-    return read
+    return Shape(read, several.schema)
 
 
 def when(names: Names) -> Shape[conditions.Node]:
@@ -44,29 +72,30 @@ def when(names: Names) -> Shape[conditions.Node]:
 
     def section(node: Node) -> conditions.Node:
         if node.items is not None:
-            return conditions.AllOf(parts=many(section)(node))
+            return conditions.AllOf(parts=many(parts)(node))
         if node.pairs is None:
             raise expected(node, "conditions, such as {unresolved_for: 4h}")
         if not node.pairs:
             raise Fault(node.problem("this condition is empty: it would match every ticket"))
         gather = Gather()
-        parts = [gather.read(partial(part, key), value) for key, value in node.pairs]
+        read = [gather.read(partial(part, key), value) for key, value in node.pairs]
         gather.settle()
-        found = tuple(p for p in parts if p is not None)
+        found = tuple(node for node in read if node is not None)
         return found[0] if len(found) == 1 else conditions.AllOf(parts=found)
 
     def part(key: Node, value: Node) -> conditions.Node:
         if key.text == "all":
-            return conditions.AllOf(parts=many(section)(value))
+            return conditions.AllOf(parts=many(parts)(value))
         if key.text == "any":
-            return conditions.AnyOf(parts=many(section)(value))
+            return conditions.AnyOf(parts=many(parts)(value))
         if key.text == "not":
             return conditions.Not(part=section(value))
         if key.text not in conditions.REGISTRY:
             raise Fault(unknown(key, "condition", ("all", "any", "not", *conditions.REGISTRY)))
         return _question(key, value, names)
 
-    return section
+    parts = Shape(section, {"$ref": WHEN})
+    return parts
 
 
 def _question(key: Node, value: Node, names: Names) -> conditions.Node:
@@ -115,6 +144,14 @@ def _all_known(what: str, value: Node, names: tuple[str, ...]) -> None:
         raise Fault(*strangers)
 
 
+@shape(
+    {
+        "type": "string",
+        "pattern": rf"^after {length.schema['pattern'].removeprefix('^')}",
+        "description": "Fires once more for the same cause after this time, if the ticket is below the level again.",
+        "examples": ["after 3d"],
+    }
+)
 def _again(node: Node) -> Duration:
     if not text(node).startswith("after "):
         raise expected(node, '"after" and a duration, such as "after 3d"')
@@ -134,4 +171,6 @@ def _go_to(top: int | None) -> Shape[int | Step]:
             raise Fault(node.problem(f"there is no level {node.text}; the levels are 1 to {top or 'more'}"))
         return node.scalar
 
-    return read
+    number = {"type": "integer", "minimum": 2, **({"maximum": top} if top else {})}
+    leads = Shape(read, either(number, word(Step, "destination").schema))
+    return leads.meaning("A level from 2 up, next_level, or requested_level: the one that staff asked for.")

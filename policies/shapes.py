@@ -1,23 +1,47 @@
 """Readers for the parts of a document: from a node to a value, or a Fault with a sentence at the node's place.
 
 A hand-written handful of readers instead of pydantic: a policy ends as frozen dataclasses in any case, so models would
-only repeat them, and every message of pydantic's would have to be replaced by a sentence with a position anyway.
+only repeat them, and every message of pydantic's would have to be replaced by a sentence with a position anyway. Each
+reader also says what it accepts in the words of JSON Schema, which `schema.py` collects for editors.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from policies.policy import Duration
 from policies.source import MAX_PROBLEMS, Fault, Node, Problem, nearest
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
-Shape = Callable[[Node], T]
+Schema = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape(Generic[T]):
+    """A reader, and in JSON Schema's words what it accepts."""
+
+    read: Callable[[Node], T]
+    schema: Schema
+
+    def __call__(self, node: Node) -> T:
+        """Read a node. Raises Fault."""
+        return self.read(node)
+
+    def meaning(self, sentence: str) -> Shape[T]:
+        """Return the same reader with a sentence for people who fill it in."""
+        return replace(self, schema={**self.schema, "description": sentence})
+
+
+def shape(schema: Schema) -> Callable[[Callable[[Node], T]], Shape[T]]:
+    """Make a function the reader of what a schema describes."""
+    return lambda read: Shape(read, schema)
+
 
 Keys = Mapping[str, Shape[Any]]
 NOTHING: Keys = {}
@@ -30,7 +54,7 @@ class Gather:
         self.problems = list(problems)
         self.failed = bool(self.problems)
 
-    def read(self, shape: Shape[T], node: Node) -> T | None:
+    def read(self, shape: Callable[[Node], T], node: Node) -> T | None:
         """Read a node; None if it has problems."""
         try:
             return shape(node)
@@ -70,7 +94,11 @@ def unknown(node: Node, what: str, names: Collection[str]) -> Problem:
     return node.problem(f'unknown {what} "{node.text[:40]}"{known}', near)
 
 
+_LENGTH = r"^\s*(\d{1,9}\s*[smhd]\s*)+(clock\s*)?$"
+
+
 # --- scalars ------------------------------------------------------------------------------------------------------
+@shape({"type": ["string", "number"]})
 def text(node: Node) -> str:
     """Read one line or more of text; numbers are taken as they are written."""
     if node.scalar is None or isinstance(node.scalar, bool):
@@ -80,6 +108,7 @@ def text(node: Node) -> str:
     return node.text
 
 
+@shape({"type": "integer"})
 def whole(node: Node) -> int:
     """Read a whole number."""
     if not isinstance(node.scalar, int) or isinstance(node.scalar, bool):
@@ -87,6 +116,7 @@ def whole(node: Node) -> int:
     return node.scalar
 
 
+@shape({"const": True})
 def true(node: Node) -> bool:
     """Read `true`; leaving the line out is the other choice."""
     if node.scalar is not True:
@@ -94,6 +124,7 @@ def true(node: Node) -> bool:
     return True
 
 
+@shape({"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"})
 def day(node: Node) -> date:
     """Read a date such as 2026-12-24."""
     try:
@@ -104,6 +135,7 @@ def day(node: Node) -> date:
     raise expected(node, "a date such as 2026-12-24")
 
 
+@shape({"type": "string", "pattern": _LENGTH, "examples": ["30m", "4h", "1h 30m", "30m clock"]})
 def length(node: Node) -> Duration:
     """Read a duration such as 30m or 4h clock."""
     try:
@@ -112,6 +144,7 @@ def length(node: Node) -> Duration:
         raise Fault(node.problem(str(error))) from None
 
 
+@shape({})
 def itself(node: Node) -> Node:
     """Take a node unread, because it refers to others that must be read first."""
     if node.empty:
@@ -119,6 +152,7 @@ def itself(node: Node) -> Node:
     return node
 
 
+@shape({})
 def plain(node: Node) -> Any:
     """Take a value as it is."""
     if node.empty:
@@ -135,7 +169,7 @@ def word(choices: type[E], what: str) -> Shape[E]:
             raise Fault(unknown(node, what, names))
         return names[node.text]
 
-    return read
+    return Shape(read, {"enum": list(names)})
 
 
 def named(what: str, names: Collection[str] | None) -> Shape[str]:
@@ -146,7 +180,7 @@ def named(what: str, names: Collection[str] | None) -> Shape[str]:
             raise Fault(unknown(node, what, names or ()))
         return node.text
 
-    return read
+    return Shape(read, {"enum": list(names)} if names else text.schema)
 
 
 # --- lists and sections -------------------------------------------------------------------------------------------
@@ -163,17 +197,24 @@ def many(shape: Shape[T], what: str = "a list") -> Shape[tuple[T, ...]]:
         gather.settle()
         return tuple(found)  # type: ignore[arg-type]  # settled: nothing is missing
 
-    return read
+    return Shape(read, {"type": "array", "items": shape.schema, "minItems": 1})
 
 
 def one_or_many(shape: Shape[T]) -> Shape[tuple[T, ...]]:
     """Read a list, or a single value in its place."""
     several = many(shape)
-    return lambda node: several(node) if node.items is not None else (shape(node),)
+    return Shape(
+        lambda node: several(node) if node.items is not None else (shape(node),), either(shape.schema, several.schema)
+    )
 
 
-def table(key: Shape[str], shape: Callable[[str], Shape[T]]) -> Shape[dict[str, T]]:
-    """Read freely named entries; `shape` makes the reader for the entry of a name."""
+def either(*schemas: Schema) -> Schema:
+    """Return the schema of what fits one of several."""
+    return {"anyOf": list(schemas)}
+
+
+def table(key: Shape[str], shape: Callable[[str], Shape[T]], names: Collection[str] = ()) -> Shape[dict[str, T]]:
+    """Read named entries; `shape` makes the reader for the entry of a name. `names`: the only ones, if known."""
 
     def read(node: Node) -> dict[str, T]:
         if not node.pairs:
@@ -186,7 +227,13 @@ def table(key: Shape[str], shape: Callable[[str], Shape[T]]) -> Shape[dict[str, 
         gather.settle()
         return found  # type: ignore[return-value]  # settled: nothing is missing
 
-    return read
+    schema: dict[str, Any] = {"type": "object", "minProperties": 1}
+    if names:
+        known = {name: shape(name).schema for name in names}
+        return Shape(read, {**schema, "properties": known, "additionalProperties": False})
+    if key is not text:
+        schema["propertyNames"] = key.schema
+    return Shape(read, {**schema, "additionalProperties": shape("").schema})
 
 
 def collect(node: Node, needs: Keys, may: Keys, gather: Gather) -> dict[str, Any]:
@@ -204,6 +251,13 @@ def collect(node: Node, needs: Keys, may: Keys, gather: Gather) -> dict[str, Any
     return found
 
 
+def keyed(needs: Keys, may: Keys) -> Schema:
+    """Return the schema of a section with known keys."""
+    properties = {name: shape.schema for name, shape in {**needs, **may}.items()}
+    required = {"required": list(needs)} if needs else {}
+    return {"type": "object", "properties": properties, **required, "additionalProperties": False}
+
+
 def record(build: Callable[..., T], needs: Keys = NOTHING, may: Keys = NOTHING) -> Shape[T]:
     """Read a section with known keys and build a value from what is there. A ValueError of `build` is a problem."""
 
@@ -216,7 +270,7 @@ def record(build: Callable[..., T], needs: Keys = NOTHING, may: Keys = NOTHING) 
         except ValueError as error:
             raise Fault(node.problem(str(error))) from None
 
-    return read
+    return Shape(read, keyed(needs, may))
 
 
 def section(needs: Keys = NOTHING, may: Keys = NOTHING) -> Shape[dict[str, Any]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from policies.model import Change, Named, Priority, Role, Status, Ticket
+from policies.model import Change, Event, Kind, Named, Priority, Role, Status, Ticket
 
 _SIMPLE = ("kind", "product", "impact", "urgency", "tier", "language", "channel", "subject")
 _NAMED = ("group", "assignee", "organization", "requester", "brand", "project", "form")
+_COMPARABLE = frozenset((*_SIMPLE, *_NAMED, "status", "priority", "level", "tags", "custom"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,7 @@ class Shift:
     after: str | None
     at: datetime
     role: Role
+    after_name: str | None = None
 
 
 def words_of(ticket: Ticket, name: str) -> dict[str, str | None]:
@@ -33,31 +35,61 @@ def words_of(ticket: Ticket, name: str) -> dict[str, str | None]:
         return {name: value.id if isinstance(value, Named) else None}
     if isinstance(value, Priority):
         return {name: value.word}
-    if name in (*_SIMPLE, "status", "priority", "level"):
+    if comparable(name):
         return {name: None if value is None else str(value)}
     return {}
 
 
+def comparable(name: str) -> bool:
+    """Say whether rules, or the ladder, ever ask for this ticket field."""
+    return name in _COMPARABLE
+
+
 def with_change(ticket: Ticket, change: Change) -> Ticket:
-    """Return the ticket after one change that came without a picture of the whole."""
+    """Return the ticket after one change that came without a picture of the whole; unknown words make it unknown."""
     name, after = change.field, change.after
-    told: dict[str, object] = {}
     if name == "tag":
         tags = tuple(t for t in ticket.tags if t not in (change.before, after)) + ((after,) if after else ())
-        told = {"tags": tags} if ticket.knows("tags") else {}
-    elif name.startswith("custom."):
-        told = {"custom": {**ticket.custom, name.removeprefix("custom."): after}}
-    elif name in _NAMED:
-        told = {name: Named(id=after, name=change.after_name) if after else None}
-    elif name == "priority":
-        told = {name: Priority[after.upper()] if after else None}
-    elif name == "status" and after:
-        told = {name: Status(after)}
-    elif name == "level":
-        told = {name: int(after) if after else None}
-    elif name in (*_SIMPLE, "key"):
-        told = {name: after}
-    return replace(ticket, **told, known=ticket.known | told.keys()) if told else ticket  # type: ignore[arg-type]
+        return replace(ticket, tags=tags) if ticket.knows("tags") else ticket
+    if name.startswith("custom."):
+        custom = {**ticket.custom, name.removeprefix("custom."): after}
+        return replace(ticket, custom=custom, known=ticket.known | {"custom"})
+    if name not in _COMPARABLE and name != "key":
+        return ticket
+    try:
+        told = {name: _value(ticket, name, change)}
+    except (KeyError, ValueError):
+        return ticket.doubt(frozenset({name}))
+    return replace(ticket, **told, known=ticket.known | {name})  # type: ignore[arg-type]
+
+
+def _value(ticket: Ticket, name: str, change: Change) -> object:
+    after = change.after
+    if name == "status":
+        return Status(after or "")
+    if not after:
+        return None
+    if name in _NAMED:
+        known = getattr(ticket, name)
+        same = known is not None and known.id == after
+        return Named(id=after, name=change.after_name or (known.name if same else None))
+    if name == "priority":
+        return Priority[after.upper()]
+    return int(after) if name == "level" else after
+
+
+def named_again(before: Ticket, after: Ticket, kind: Kind) -> Ticket:
+    """Keep a name that a later picture leaves out. What has none even when the vendor was asked goes by its id."""
+    found: dict[str, Named] = {}
+    for name in _NAMED:
+        old, new = getattr(before, name), getattr(after, name)
+        if new is None or new.name is not None:
+            continue
+        if old is not None and old.id == new.id and old.name is not None:
+            found[name] = old
+        elif kind is Kind.FETCHED:
+            found[name] = Named(id=new.id, name=new.id)
+    return replace(after, **found) if found else after  # type: ignore[arg-type]
 
 
 def shift_name(change: Change) -> str:
@@ -65,6 +97,14 @@ def shift_name(change: Change) -> str:
     return f"tag:{change.after or change.before}" if change.field == "tag" else change.field
 
 
-def field_name(change: Change) -> str:
-    """Name the ticket field that holds what a change shifts."""
-    return "tags" if change.field == "tag" else change.field.partition(".")[0]
+def shift_of(event: Event, change: Change, role: Role) -> Shift:
+    """Return a change as the shift that it tells of."""
+    return Shift(
+        field=shift_name(change), before=change.before, after=change.after, at=event.at, role=role,
+        after_name=change.after_name,
+    )  # fmt: skip
+
+
+def field_of(shift: str) -> str:
+    """Name the ticket field that holds what shifts."""
+    return "tags" if shift.startswith("tag:") else shift.partition(".")[0]

@@ -72,6 +72,13 @@ def play(policy: Policy, example: Example) -> ExampleResult:
     return ExampleResult(name=example.name, failures=failures, where=example.where)
 
 
+def lived(policy: Policy, example: Example, until: datetime) -> tuple[Case, tuple[Event, ...], Facts]:
+    """Live up to a time: the case as it is then, and what happens at that very instant. Raises Stuck."""
+    life = _Play(policy, example)
+    events = life.until(until)
+    return life.case, events, _EVERYTHING_KNOWN
+
+
 class _Play:
     """One ticket's life while a test is played."""
 
@@ -97,6 +104,17 @@ class _Play:
             self._live_until(at)
             yield from self._compared(at, expectation)
 
+    def until(self, end: datetime) -> tuple[Event, ...]:
+        """Live through everything before `end`, and return what happens then."""
+        events = [self._event(self.created, Kind.CREATED, _CUSTOMER)]
+        if end < self.created:
+            raise Stuck(f"at {self._local(end)} it does not exist yet; it is created at {self._local(self.created)}")
+        if end > self.created:
+            self._look(self.created, events)
+            self._live_until(end - timedelta(microseconds=1))
+            events = []
+        return (*events, *(event for at, step in self.steps if at <= end for event in self._happened(end, step)))
+
     def _live_until(self, end: datetime) -> None:
         while True:
             coming = [at for at in (self.steps[0][0] if self.steps else None, self.next_look) if at and at <= end]
@@ -112,9 +130,8 @@ class _Play:
         while True:
             self.looks += 1
             if self.looks > _MOST_LOOKS:
-                raise Stuck(
-                    f"after {_MOST_LOOKS} looks, at {self._local(now)}, it still asks to be looked at ({self.why})"
-                )
+                looks = f"after {_MOST_LOOKS} looks, at {self._local(now)}"
+                raise Stuck(f"{looks}, it still asks to be looked at ({self.why})")
             decision = decide(self.policy, self.case, events, _EVERYTHING_KNOWN, now)
             if isinstance(decision, Needs):
                 raise Stuck(f"at {self._local(now)} the decision needs to know {', '.join(sorted(decision.fields))}")
@@ -168,11 +185,9 @@ class _Play:
 
     def _event(self, now: datetime, kind: Kind, actor: Actor, **more: Any) -> Event:
         self.count += 1
-        number = f"{self.count:06}"
-        self.ticket = replace(self.ticket, as_of=now)
-        return Event(
-            id=number, order=number, kind=kind, at=now, received_at=now, actor=actor, ticket=self.ticket, **more
-        )
+        self.ticket, number = replace(self.ticket, as_of=now), f"{self.count:06}"
+        told = {"kind": kind, "at": now, "received_at": now, "actor": actor, "ticket": self.ticket, **more}
+        return Event(id=number, order=number, **told)
 
     def _said(self, now: datetime, actor: Actor, words: str, *, public: bool = True) -> Event:
         comment = Comment(id=str(self.count + 1), text=words, public=public)
@@ -192,10 +207,8 @@ class _Play:
             self.case = replace(self.case, pending=())
             return []
         values: dict[str, Any] = {"level": command.level}
-        if command.priority is not None:
-            values["priority"] = command.priority
-        if command.take is Take.OWNERSHIP:
-            values |= _placed(command.target)
+        values |= {"priority": command.priority} if command.priority is not None else {}
+        values |= _placed(command.target) if command.take is Take.OWNERSHIP else {}
         echo = self._changed(now, _OURSELVES, values)
         expect = {change.field: change.after for change in echo.changes}
         self.case = replace(promised(self.case, command.operation, expect, False, now), pending=())
@@ -222,8 +235,7 @@ def _first_picture(policy: Policy, example: Example, created: datetime) -> Ticke
     for choice in policy.applies_to.get(said["site"], policy.applies_to.get(vendor, ())):
         if choice.only:
             told |= _typed({choice.field: choice.only[0] if choice.field != "tags" else choice.only[:1]})
-    told |= _placed(policy.level(1).target(vendor, site))
-    told["assignee"] = None
+    told |= {**_placed(policy.level(1).target(vendor, site)), "assignee": None}
     tier = next((tier for tier in policy.tiers if tier.name == said.get("tier")), None)
     if tier is not None and tier.organizations:
         told |= _typed({"organization": tier.organizations[0]})
@@ -235,8 +247,8 @@ def _first_picture(policy: Policy, example: Example, created: datetime) -> Ticke
     fields["tags"] = (*told["tags"], *said.get("tags", ()))
     fields["custom"] = {**told["custom"], **said.get("custom", {})}
     requester = Named(id=_CUSTOMER.id, name=_CUSTOMER.name)
-    told |= {"key": "#1", "subject": example.name, "requester": requester, "portal": True, **_typed(fields)}
-    told["created_at"] = created
+    told |= {"key": "#1", "subject": example.name, "requester": requester, "portal": True, "created_at": created}
+    told |= _typed(fields)
     return ticket_from(TicketRef(vendor=vendor, site=site or "example", id="1"), created, told)
 
 
@@ -271,9 +283,7 @@ def _changes(ticket: Ticket, name: str, value: Any) -> Iterable[Change]:
 
 
 def _id(value: Any) -> str | None:
-    if value is None:
-        return None
-    return value.id if isinstance(value, Named) else _word(value)
+    return value.id if isinstance(value, Named) else None if value is None else _word(value)
 
 
 def _word(value: Any) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from policies.conditions import Answer, Moment, condition
+from policies.conditions import TIMED, Answer, Cause, Moment, condition
 from policies.policy import Duration
 from policies.values import counted, duration_of, spoken, yes_or_no
 
@@ -21,7 +21,7 @@ Question = Callable[[Moment], Answer]
 def level(value: Any) -> Question:
     """The ticket stands at this level, or compares so."""
     compare, wanted = counted(value)
-    return lambda m: Answer(name="level", value=compare(m.level), found=str(m.level), wanted=wanted, cause="")
+    return lambda m: Answer(name="level", value=compare(m.level), found=str(m.level), wanted=wanted)
 
 
 @condition("reopens", example="reopens: {at_least: 2}")
@@ -31,8 +31,8 @@ def reopens(value: Any) -> Question:
 
     def question(moment: Moment) -> Answer:
         count, since = moment.story.reopens, moment.story.reopened_at
-        cause = f"reopens={count}" if since else ""
-        return Answer(name="reopens", value=compare(count), found=str(count), wanted=wanted, cause=cause, since=since)
+        causes = (Cause(id=f"reopens={count}", since=since),) if since else ()
+        return Answer(name="reopens", value=compare(count), found=str(count), wanted=wanted, causes=causes)
 
     return question
 
@@ -45,10 +45,10 @@ def requested_by_staff(value: Any) -> Question:
     def question(moment: Moment) -> Answer:
         last = moment.story.requests[-1] if moment.story.requests else None
         found = f"by {last.by or 'staff'}" if last else "no"
-        cause, since = (f"request={last.id}", last.at) if last else ("", None)
+        causes = (Cause(id=f"request={last.id}", since=last.at),) if last else ()
         return Answer(
             name="requested_by_staff", value=(last is not None) == wanted, found=found,
-            wanted="yes" if wanted else "no", cause=cause, since=since,
+            wanted="yes" if wanted else "no", causes=causes,
         )  # fmt: skip
 
     return question
@@ -61,10 +61,12 @@ def answered(value: Any) -> Question:
 
     def question(moment: Moment) -> Answer:
         if moment.story.waiting_since is None and not moment.story.conversation:
-            return Answer(name="answered", value=None, found="unknown", wanted=str(wanted), needs="conversation")
+            return Answer(
+                name="answered", value=None, found="unknown", wanted="yes" if wanted else "no", needs="conversation"
+            )
         found = moment.story.waiting_since is None
         word = "yes" if found else "no"
-        return Answer(name="answered", value=found == wanted, found=word, wanted="yes" if wanted else "no", cause="")
+        return Answer(name="answered", value=found == wanted, found=word, wanted="yes" if wanted else "no")
 
     return question
 
@@ -79,6 +81,7 @@ def _register_time(name: str, sentence: str, anchor: Anchor) -> None:
         return lambda moment: _timed(name, moment, limit, anchor(moment))
 
     build.__doc__ = sentence
+    TIMED.add(name)
     condition(name, example=f"{name}: 30m")(build)
 
 
@@ -93,12 +96,20 @@ def _timed(name: str, moment: Moment, limit: Duration, start: tuple[datetime | N
         value=due is not None and due <= moment.now,
         found=spoken(clock.elapsed(since, moment.now)),
         wanted=limit.text,
-        cause=f"{name} {limit.text} since {since.isoformat()}",
-        since=due,
+        causes=(Cause(id=f"{name} {limit.text} {_of(name, moment, since)}", since=due),) if due is not None else (),
         due=due,
         start=since,
         on_clock=limit.clock,
     )
+
+
+def _of(name: str, moment: Moment, since: datetime) -> str:
+    """Say which stretch of time this is, in a way that an earlier event told late does not change."""
+    if name == "unanswered_for":
+        return f"#{moment.story.waits}"
+    if name == "unresolved_for":
+        return f"#{moment.story.reopens if moment.policy.restart_after_reopening else 0}"
+    return f"since {since.isoformat()}"
 
 
 def _unresolved(moment: Moment) -> tuple[datetime | None, str, str | None]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 
 import click
 
 from adapter.cli.tools import Tools, config_option, plainly
+from adapter.records import Store
 from adapter.settings import Settings
+from adapter.shelf import Shelf
 
 
 @click.command()
@@ -19,8 +22,10 @@ from adapter.settings import Settings
 def pause(tools: Tools, scope: str, reason: str, config: Path | None) -> None:
     """Stop writing for SCOPE: `all`, a site's name, or `rule:<name of a rule>`. Deliveries are still kept."""
     settings = tools.read_settings(config)
+    store = tools.open_store(settings)
     where = _scope(settings, scope)
-    tools.open_store(settings).pause(where, reason, tools.clock())
+    _known_rule(store, where)
+    store.pause(where, reason, tools.clock())
     click.echo(f"Paused {where}: {reason}. Receiving goes on; `stepladder resume {scope}` ends it.")
 
 
@@ -40,6 +45,19 @@ def resume(tools: Tools, scope: str, config: Path | None) -> None:
         click.echo(f"{where} was not paused.")
     for other, reason in store.switches().items():
         click.echo(f"Still paused: {other} ({reason}).")
+
+
+def _known_rule(store: Store, where: str) -> None:
+    """Refuse a rule that the active policy does not have: pausing it would stop nothing."""
+    active = store.active_policy()
+    if not where.startswith("rule:") or active is None:
+        return
+    names = [rule.name for rule in Shelf(store.policy_text).get(active).rules]
+    name = where.removeprefix("rule:")
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        guess = f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(names)}"
+        raise click.BadParameter(f"the active policy has no rule {name!r}{guess}")
 
 
 def _scope(settings: Settings, scope: str) -> str:

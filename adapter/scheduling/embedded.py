@@ -7,6 +7,7 @@ only, because what is due stands in the tables and is found at the start.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -59,8 +60,10 @@ class Embedded:
             self._turn.notify_all()
         with self._tick:
             self._tick.notify_all()
+        ends = time.monotonic() + patience
         for thread in self._threads:
-            thread.join(patience)
+            if thread.ident is not None:  # a start that was refused began none
+                thread.join(max(0.0, ends - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
     def wake(self, ref: TicketRef) -> None:
@@ -68,10 +71,8 @@ class Embedded:
         with self._turn:
             if ref in self._running:
                 self._again.add(ref)
-            elif ref not in self._queued:
-                self._queued.add(ref)
-                self._ready.append(ref)
-                self._turn.notify()
+            else:
+                self._queue(ref)
 
     def rescan(self) -> None:
         """Ask the tables again what is due: time has moved, or another process has written."""
@@ -108,14 +109,21 @@ class Embedded:
             return ref
 
     def _give_back(self, ref: TicketRef, due: datetime | None) -> None:
-        with self._turn:
+        now = self._now()
+        with self._turn:  # in one go, so that a ticket is never seen neither waiting nor running
             self._running.discard(ref)
-            again = ref in self._again
-            self._again.discard(ref)
-        if again or (due is not None and due <= self._now()):
-            self.wake(ref)
-        elif due is not None:
+            if ref in self._again or (due is not None and due <= now):
+                self._again.discard(ref)
+                self._queue(ref)
+                return
+        if due is not None:
             self._set_alarm(due)
+
+    def _queue(self, ref: TicketRef) -> None:
+        if ref not in self._queued:
+            self._queued.add(ref)
+            self._ready.append(ref)
+            self._turn.notify()
 
     def _set_alarm(self, at: datetime) -> None:
         with self._tick:

@@ -24,22 +24,24 @@ class Database:
     def __init__(self, url: str, connections: int = 16) -> None:
         self.engine: Engine = create_engine(url, pool_size=connections, max_overflow=8)
         self.sqlite = self.engine.dialect.name == "sqlite"
-        self._writer = self.engine.execution_options(stepladder_write=True)
         self._writing = threading.Lock() if self.sqlite else nullcontext()
         if self.sqlite:
             event.listen(self.engine, "connect", _prepare)
-            event.listen(self.engine, "begin", _begin)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Read one consistent picture."""
         with self.engine.connect() as connection, connection.begin():
+            if self.sqlite:
+                connection.exec_driver_sql("BEGIN")
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Write all or nothing; on the disk when this ends."""
-        with self._writing, self._writer.connect() as connection, connection.begin():
+        with self._writing, self.engine.connect() as connection, connection.begin():
+            if self.sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 
     def migrate(self) -> None:
@@ -55,14 +57,9 @@ class Database:
 
 
 def _prepare(connection: Any, _: object) -> None:
-    connection.isolation_level = None  # transactions are begun below, not by the driver
+    connection.isolation_level = None  # transactions are begun above; a listener for that would burden every statement
     for pragma in _PRAGMAS:
         connection.execute(pragma)
-
-
-def _begin(connection: Connection) -> None:
-    writing = connection.get_execution_options().get("stepladder_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
 def _revision(engine: Engine) -> str | None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from adapter.records import Commit
+from adapter.records import Commit, StoredPolicy
+from adapter.store import statements as st
 from adapter.store import tables as t
-from adapter.store.codec import moment, stamp
+from adapter.store.codec import moment, stamp, unpack_case, unpack_dict
 from adapter.store.connection import Database
+from policies.case import Case
 from policies.commands import Mode
+from policies.model import Status, TicketRef
 
 ADOPTION_WINDOW = timedelta(hours=1)
 BRAKE_WINDOW = timedelta(minutes=10)
@@ -24,21 +29,25 @@ class Governance:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._insert = sqlite.insert if database.sqlite else postgresql.insert
+        self._inserts = st.Inserts(self._insert)
         self._watching: Connection | None = None
 
     # --- policies -----------------------------------------------------------------------------------------
     def activate(self, revision: str, name: str, text: str, now: datetime) -> None:
-        """Store a policy and make it the active one."""
+        """Store a policy, make it the active one and every ticket it may concern due."""
         row = {"name": name, "text": text, "activated_at": stamp(now), "active": True}
         put = self._insert(t.policies).on_conflict_do_update(index_elements=["revision"], set_=row)
         with self.database.write() as connection:
+            before = connection.execute(st.ACTIVE).scalar()
             connection.execute(update(t.policies).values(active=False))
             connection.execute(put, {**row, "revision": revision})
+            if before not in (None, revision):  # what was to be looked at when, was said by the one before
+                _make_due(connection, ~t.tickets.c.outside, now)
 
     def active_policy(self) -> str | None:
         """Return the active revision."""
         with self.database.read() as connection:
-            return connection.execute(_ACTIVE).scalar()
+            return connection.execute(st.ACTIVE).scalar()
 
     def policy_text(self, revision: str) -> str:
         """Return the stored text of an activated policy."""
@@ -46,15 +55,60 @@ class Governance:
         with self.database.read() as connection:
             return str(connection.execute(found).scalar_one())
 
+    def policies(self) -> Sequence[StoredPolicy]:
+        """Return every policy that was activated, the latest first."""
+        columns = (t.policies.c.revision, t.policies.c.name, t.policies.c.activated_at, t.policies.c.active)
+        with self.database.read() as connection:
+            rows = connection.execute(select(*columns).order_by(t.policies.c.activated_at.desc())).all()
+            cases = connection.execute(_CASES)
+            pinned = Counter(case["pinned"] for _, case in _unpacked(cases) if case["pinned"] and _open(case))
+        return [
+            StoredPolicy(
+                revision=row.revision,
+                name=row.name,
+                activated_at=moment(row.activated_at),
+                active=row.active,
+                pinned=pinned[row.revision],
+            )
+            for row in rows
+        ]
+
+    # --- one ticket ---------------------------------------------------------------------------------------
+    def find(self, site: str, name: str) -> TicketRef | None:
+        """Return the ticket of a site (`vendor/site`) that goes by this id, or by this key such as `#5158`."""
+        ours = t.tickets.c.ref.startswith(f"{site}/", autoescape=True)
+        with self.database.read() as connection:
+            known = connection.execute(select(t.tickets.c.ref).where(t.tickets.c.ref == f"{site}/{name}")).scalar()
+            if known is None:
+                cases = connection.execute(_CASES.where(ours))
+                goes_by = {name, f"#{name}"}
+                known = next((ref for ref, case in _unpacked(cases) if case["ticket"].get("key") in goes_by), None)
+        return TicketRef.parse(known) if known is not None else None
+
+    def case_at(self, ref: TicketRef, at: datetime) -> tuple[Case | None, str | None]:
+        """Return what was remembered of a ticket at a time, and by which policy it was looked at last."""
+        looks = select(t.looks.c.case_before, t.looks.c.policy).where(t.looks.c.ref == str(ref))
+        order = (t.looks.c.at, t.looks.c.row)
+        now = select(t.tickets.c.case).where(t.tickets.c.ref == str(ref))
+        with self.database.read() as connection:
+            later = connection.execute(looks.where(t.looks.c.at > stamp(at)).order_by(*order).limit(1)).one_or_none()
+            data = later.case_before if later is not None else connection.execute(now).scalar()
+            before = looks.where(t.looks.c.at <= stamp(at)).order_by(*(column.desc() for column in order)).limit(1)
+            last = connection.execute(before).one_or_none()
+        return (unpack_case(data) if data else None), (last.policy if last is not None else None)
+
     # --- modes and switches -------------------------------------------------------------------------------
     def set_mode(self, site: str, mode: Mode, now: datetime) -> None:
-        """Remember since when a site (`vendor/site`) works in this mode."""
+        """Remember since when a site (`vendor/site`) works in this mode; if that is new, its tickets are due."""
         row = {"mode": mode.value, "since": stamp(now)}
-        put = self._insert(t.modes).on_conflict_do_update(
-            index_elements=["site"], set_=row, where=t.modes.c.mode != mode.value
-        )
+        put = self._insert(t.modes).on_conflict_do_update(index_elements=["site"], set_=row)
         with self.database.write() as connection:
-            connection.execute(put, {**row, "site": site})
+            before = connection.execute(select(t.modes.c.mode).where(t.modes.c.site == site)).scalar()
+            if before != mode.value:
+                connection.execute(put, {**row, "site": site})
+            if before not in (None, mode.value):
+                ours = t.tickets.c.ref.startswith(f"{site}/", autoescape=True)
+                _make_due(connection, ours & ~t.tickets.c.outside, now)
 
     def pause(self, scope: str, reason: str, now: datetime) -> None:
         """Stop every write for `all`, `site:<vendor>/<site>` or `rule:<name>`."""
@@ -69,16 +123,13 @@ class Governance:
             connection.execute(update(t.moves).values(braking=False))  # who resumes has seen the moves so far
             gone = connection.execute(delete(t.switches).where(t.switches.c.scope == scope)).rowcount
             waiting = t.tickets.c.ref.in_(select(t.calls.c.ref).where(t.calls.c.open == text("true")))
-            held = t.tickets.c.held == text("true")
-            connection.execute(
-                update(t.tickets).where(waiting | held).values(due_at=stamp(now), marks=t.tickets.c.marks + 1)
-            )
+            _make_due(connection, waiting | t.tickets.c.held, now)
         return bool(gone)
 
     def switches(self) -> Mapping[str, str]:
         """Return what is paused, with the reasons."""
         with self.database.read() as connection:
-            return _switches(connection)
+            return switches_in(connection)
 
     def changed(self) -> int:
         """Return a number that differs when another connection has written."""
@@ -96,32 +147,38 @@ class Governance:
         self.database.close()
 
     # --- for a look ---------------------------------------------------------------------------------------
-    def _governed(self, connection: Connection, site: str) -> tuple[Mapping[str, str], str | None, datetime | None]:
-        since = connection.execute(select(t.modes.c.since).where(t.modes.c.site == site)).scalar()
-        return _switches(connection), connection.execute(_ACTIVE).scalar(), moment(since) if since else None
-
-    def _moves(self, connection: Connection, site: str, now: datetime) -> tuple[int, int]:
-        """Return how many adopted tickets were moved in the last hour, and how many moves the last ten minutes saw."""
-        lately = func.count().filter(t.moves.c.at > stamp(now - BRAKE_WINDOW), t.moves.c.braking)
-        adoptive = func.count().filter(t.moves.c.adoptive)
-        found = select(adoptive, lately).where(t.moves.c.site == site, t.moves.c.at > stamp(now - ADOPTION_WINDOW))
-        used, moved = connection.execute(found).one()
-        return int(used), int(moved)
+    def _governed(self, connection: Connection, site: str, now: datetime) -> Row[Any]:
+        """Return the active policy, since when the site's mode, and its moves (see `statements.GOVERNED`)."""
+        since = {"adopted_since": stamp(now - ADOPTION_WINDOW), "braking_since": stamp(now - BRAKE_WINDOW)}
+        return connection.execute(st.GOVERNED, {"site": site, **since}).one()
 
     def _move(self, connection: Connection, site: str, commit: Commit) -> bool:
         """Count a move; False if an adopted ticket's move would go over the budget."""
-        adoptive = commit.adoptive_limit is not None
-        if commit.adoptive_limit is not None:
-            used, _ = self._moves(connection, site, commit.now)
-            if used >= commit.adoptive_limit:
-                return False
+        limit = commit.adoptive_limit
+        adoptive = limit is not None
+        if limit is not None and self._governed(connection, site, commit.now).adoptive >= limit:
+            return False
         row = {"site": site, "at": stamp(commit.now), "adoptive": adoptive, "braking": True, "ref": str(commit.ref)}
-        connection.execute(t.moves.insert(), row)
+        connection.execute(st.MOVE, row)
         return True
 
 
-_ACTIVE = select(t.policies.c.revision).where(t.policies.c.active == text("true"))
+_CASES = select(t.tickets.c.ref, t.tickets.c.case).where(t.tickets.c.case.is_not(None), ~t.tickets.c.outside)
 
 
-def _switches(connection: Connection) -> Mapping[str, str]:
-    return {row.scope: row.reason for row in connection.execute(select(t.switches.c.scope, t.switches.c.reason))}
+def _unpacked(cases: Iterable[Row[Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    return ((row.ref, unpack_dict(row.case)) for row in cases)
+
+
+def _open(case: Mapping[str, Any]) -> bool:
+    status = case["ticket"].get("status")
+    return not case["story"].get("ended") and not (status and Status(status).resolved)
+
+
+def _make_due(connection: Connection, which: ColumnElement[bool], now: datetime) -> None:
+    connection.execute(update(t.tickets).where(which).values(due_at=stamp(now), marks=t.tickets.c.marks + 1))
+
+
+def switches_in(connection: Connection) -> Mapping[str, str]:
+    """Return what is paused, with the reasons."""
+    return {row.scope: row.reason for row in connection.execute(st.SWITCHES)}

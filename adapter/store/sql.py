@@ -7,27 +7,20 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, case, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select, update
 
 from adapter.records import CallState, Commit, Committed, Receipt, StoredCall, Work
+from adapter.store import statements as st
 from adapter.store import tables as t
 from adapter.store.codec import moment, pack, stamp, unpack_call, unpack_case, unpack_dict, unpack_event
-from adapter.store.connection import Database
-from adapter.store.governance import Governance
+from adapter.store.governance import Governance, switches_in
+from adapter.store.statements import READ_AT_ONCE
 from connectors.contract import Delivery
 from policies.model import Event, TicketRef
 
 
 class SqlStore(Governance):
     """See `adapter.records.Store` for what each method promises."""
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
-        mark = self._insert(t.tickets)
-        sooner = case((t.tickets.c.due_at < mark.excluded.due_at, t.tickets.c.due_at), else_=mark.excluded.due_at)
-        self._mark = mark.on_conflict_do_update(
-            index_elements=["ref"], set_={"due_at": sooner, "marks": t.tickets.c.marks + 1}
-        )
 
     # --- in -----------------------------------------------------------------------------------------------
     def receive(
@@ -44,9 +37,8 @@ class SqlStore(Governance):
             "body": delivery.body,
             "problem": problem,
         }
-        keep = self._insert(t.deliveries).on_conflict_do_nothing().returning(t.deliveries.c.row)
         with self.database.write() as connection:
-            number = connection.execute(keep, row).scalar()
+            number = connection.execute(self._inserts.delivery, row).scalar()
             if number is None:
                 known = select(t.deliveries.c.row).where(
                     t.deliveries.c.vendor == delivery.vendor,
@@ -55,16 +47,18 @@ class SqlStore(Governance):
                 )
                 return Receipt(row=connection.execute(known).scalar_one(), new=False)
             if refs:
-                connection.execute(t.arrivals.insert(), [{"delivery": number, "ref": str(ref)} for ref in refs])
+                connection.execute(st.ARRIVAL, [{"delivery": number, "ref": str(ref)} for ref in refs])
                 due_at = stamp(delivery.received_at)
-                connection.execute(self._mark, [{"ref": str(ref), "due_at": due_at, "marks": 1} for ref in refs])
+                connection.execute(
+                    self._inserts.mark, [{"ref": str(ref), "due_at": due_at, "marks": 1} for ref in refs]
+                )
         return Receipt(row=number, new=True)
 
     # --- whose turn ---------------------------------------------------------------------------------------
     def mark_due(self, ref: TicketRef, now: datetime) -> None:
         """Make a ticket due now."""
         with self.database.write() as connection:
-            connection.execute(self._mark, {"ref": str(ref), "due_at": stamp(now), "marks": 1})
+            connection.execute(self._inserts.mark, {"ref": str(ref), "due_at": stamp(now), "marks": 1})
 
     def due(self, now: datetime, limit: int) -> Sequence[TicketRef]:
         """Return tickets that are due, the longest waiting first."""
@@ -90,11 +84,10 @@ class SqlStore(Governance):
         """Read all that a look starts from."""
         name, site = str(ref), f"{ref.vendor}/{ref.site}"
         with self.database.read() as connection:
-            row = connection.execute(_TICKET, {"ref": name}).one_or_none()
-            found = connection.execute(_UNREAD, {"ref": name}).all()
-            calls = connection.execute(_OPEN_CALLS, {"ref": name}).all()
-            switches, active, mode_since = self._governed(connection, site)
-            adoptive, lately = self._moves(connection, site, now)
+            row = connection.execute(st.TICKET, {"this_ref": name}).one_or_none()
+            found = connection.execute(st.UNREAD, {"this_ref": name}).all()
+            calls = connection.execute(st.OPEN_CALLS, {"this_ref": name}).all()
+            switches, governed = switches_in(connection), self._governed(connection, site, now)
         data = row.case if row else None
         return Work(
             ref=ref,
@@ -102,13 +95,14 @@ class SqlStore(Governance):
             marks=row.marks if row else 0,
             case=unpack_case(data) if data else None,
             case_bytes=data,
-            deliveries=tuple(_delivery(ref, d) for d in found),
+            deliveries=tuple(_delivery(ref, d) for d in found[:READ_AT_ONCE]),
+            more=len(found) > READ_AT_ONCE,
             calls=tuple(stored_call(c) for c in calls),
             switches=switches,
-            active_policy=active,
-            mode_since=mode_since,
-            adoptive_used=adoptive,
-            moves_lately=lately,
+            active_policy=governed.active,
+            mode_since=moment(governed.mode_since) if governed.mode_since else None,
+            adoptive_used=governed.adoptive,
+            moves_lately=governed.lately,
         )
 
     def history(self, ref: TicketRef) -> Sequence[Event]:
@@ -134,21 +128,23 @@ class SqlStore(Governance):
 
     def _write(self, connection: Connection, commit: Commit) -> None:
         ref, site = str(commit.ref), f"{commit.ref.vendor}/{commit.ref.site}"
-        due_at = stamp(commit.due_at) if commit.due_at else None
         values = {
-            "revision": commit.revision + 1,
+            "this_ref": ref,
+            "seen_revision": commit.revision,
+            "seen_marks": commit.marks,
+            "now": stamp(commit.now),
+            "next_look": stamp(commit.due_at) if commit.due_at else None,
             "case": pack(commit.case) if commit.case is not None else None,
             "held": bool(commit.case and commit.case.held),
-            "due_at": case((t.tickets.c.marks > commit.marks, stamp(commit.now)), else_=due_at),
+            "outside": bool(commit.case and commit.case.outside),
         }
-        mine = and_(t.tickets.c.ref == ref, t.tickets.c.revision == commit.revision)
-        if connection.execute(update(t.tickets).where(mine).values(values)).rowcount != 1:
+        if connection.execute(st.THOUGHT, values).rowcount != 1:
             raise _Undone(Committed.FENCED)
         if commit.moved and not self._move(connection, site, commit):
             raise _Undone(Committed.OVER_BUDGET)
         if commit.events:
             rows = [{"ref": ref, "event": e.id, "at": stamp(e.at), "body": pack(e)} for e in commit.events]
-            connection.execute(self._insert(t.events).on_conflict_do_nothing(), rows)
+            connection.execute(self._inserts.event, rows)
         self._deliveries_done(connection, commit)
         for stored in commit.calls:
             self._keep_call(connection, ref, stored)
@@ -158,22 +154,24 @@ class SqlStore(Governance):
             told = [event.id for event in look.decision.events]
             decision = replace(look.decision, events=())  # the events have rows of their own
             row |= {"events": pack(told), "facts": pack(look.facts), "decision": pack(decision)}
-            connection.execute(t.looks.insert(), row)
+            connection.execute(st.LOOK, row)
 
     def _deliveries_done(self, connection: Connection, commit: Commit) -> None:
         numbers = [*commit.read, *commit.dead]
         if numbers:
-            done = and_(t.arrivals.c.ref == str(commit.ref), t.arrivals.c.delivery.in_(numbers))
-            connection.execute(update(t.arrivals).where(done).values(read=True))
+            ref = str(commit.ref)
+            connection.execute(st.READ, [{"this_ref": ref, "this_delivery": number} for number in numbers])
         for number, problem in commit.dead.items():
             connection.execute(update(t.deliveries).where(t.deliveries.c.row == number).values(problem=problem))
         if commit.forget and numbers:
-            ours = t.deliveries.c.row.in_(numbers)
+            ours = and_(t.deliveries.c.row.in_(numbers), ~_wanted_by_another(str(commit.ref)))
             connection.execute(update(t.deliveries).where(ours).values(body=None, headers=pack({}), query=""))
 
     def _keep_call(self, connection: Connection, ref: str, stored: StoredCall) -> None:
         row = {
+            "key": stored.call.key,
             "ref": ref,
+            "created_at": stamp(stored.created_at),
             "state": stored.state.value,
             "open": not stored.state.ended,
             "attempted_at": stamp(stored.attempted_at) if stored.attempted_at else None,
@@ -181,20 +179,14 @@ class SqlStore(Governance):
             "outcome": stored.outcome,
             "body": pack(stored.call),
         }
-        insert = self._insert(t.calls).on_conflict_do_update(index_elements=["key"], set_=row)
-        connection.execute(insert, {**row, "key": stored.call.key, "created_at": stamp(stored.created_at)})
+        connection.execute(self._inserts.call, row)
 
 
-_REF: BindParameter[str] = bindparam("ref")
-_TICKET = select(t.tickets.c.revision, t.tickets.c.marks, t.tickets.c.case).where(t.tickets.c.ref == _REF)
-_UNREAD = (
-    select(t.deliveries)
-    .join(t.arrivals, t.arrivals.c.delivery == t.deliveries.c.row)
-    .where(t.arrivals.c.ref == _REF, t.arrivals.c.read == text("false"))
-    .order_by(t.deliveries.c.row)
-    .limit(100)
-)
-_OPEN_CALLS = select(t.calls).where(t.calls.c.ref == _REF, t.calls.c.open == text("true")).order_by(t.calls.c.key)
+def _wanted_by_another(ref: str) -> ColumnElement[bool]:
+    """Say that a delivery also concerns a ticket that has not read it yet, or that the policy names."""
+    other = and_(t.arrivals.c.delivery == t.deliveries.c.row, t.arrivals.c.ref != ref)
+    wanted = or_(~t.arrivals.c.read, ~t.tickets.c.outside)
+    return exists().where(other, t.tickets.c.ref == t.arrivals.c.ref, wanted)
 
 
 class _Undone(Exception):

@@ -60,6 +60,7 @@ tickets = Table(
     Column("marks", Integer, nullable=False, server_default="0"),
     Column("revision", Integer, nullable=False, server_default="0"),
     Column("held", Boolean, nullable=False, server_default=text("false")),
+    Column("outside", Boolean, nullable=False, server_default=text("false")),
     Column("case", LargeBinary),
 )
 Index("tickets_due", tickets.c.due_at)
@@ -115,7 +116,7 @@ moves = Table(
     Column("braking", Boolean, nullable=False),  # still counts towards pausing the site by itself
     Column("ref", Text, nullable=False),
 )
-Index("moves_of_site", moves.c.site, moves.c.at)
+Index("moves_of_site", moves.c.site, moves.c.at, moves.c.adoptive, moves.c.braking)
 
 policies = Table(
     "policies",

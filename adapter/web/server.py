@@ -15,7 +15,11 @@ def listen(server: Server) -> socket.socket:
     """Open the listening socket, so that the port is known and taken before anything else begins."""
     opened = socket.socket(socket.AF_INET6 if ":" in server.host else socket.AF_INET)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    opened.bind((server.host, server.port))
+    try:
+        opened.bind((server.host, server.port))
+    except OSError:
+        opened.close()
+        raise
     return opened
 
 

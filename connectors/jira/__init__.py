@@ -23,6 +23,5 @@ CONNECTOR = Connector(
     read=webhook.read,
     plan=writeback.plan,
     check_target=writeback.check_target,
-    stands_in=writeback.stands_in,
     connect=_connect,
 )

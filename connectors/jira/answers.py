@@ -13,7 +13,7 @@ from connectors.jira.events import said
 from connectors.jira.notes import bears
 from connectors.jira.picture import comment, identity, is_portal, mapping, person_ids, picture, plain
 from connectors.jira.settings import settings_of
-from connectors.jira.writeback import EDIT, WATCH
+from connectors.jira.writeback import EDIT, TRANSITION, WATCH
 from policies.model import Event, Kind, TicketRef
 
 _GONE = re.compile(r"archived|does not exist|not editable|no longer exists", re.IGNORECASE)
@@ -106,6 +106,8 @@ def _judged(error: VendorAnswer, call: Call | None, site: Site) -> TryLater | Re
     answer = error.json()
     if error.status == 404 or (not answer.get("errors") and _GONE.search(" ".join(_messages(answer)))):
         return Refused(f"{error}: the issue is not there, or not visible to us", gone=True)
+    if call is not None and call.verb == TRANSITION:
+        return Refused(_sentence(error), parts=frozenset({"transition"}))
     if error.status == 413:
         return Refused(_sentence(error), parts=frozenset({"note"}))
     parts = _blame(mapping(answer.get("errors")), call, site) if call is not None and call.verb == EDIT else frozenset()

@@ -29,9 +29,10 @@ from connectors.jira.answers import (
 )
 from connectors.jira.directory import Directory
 from connectors.jira.notes import render
-from connectors.jira.picture import comment, is_portal, mapping, person, person_ids
-from connectors.jira.settings import settings_of
-from connectors.jira.writeback import COMMENT, EDIT, MARKER, WATCH, edit_body
+from connectors.jira.picture import comment, is_portal, mapping, person, person_ids, project_in, project_of
+from connectors.jira.settings import in_project, settings_of
+from connectors.jira.transitions import Workflow
+from connectors.jira.writeback import COMMENT, EDIT, MARKER, TRANSITION, WATCH, edit_body
 from policies.model import Event, Ticket, TicketRef
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class JiraClient:
         self._directory = Directory(site, lambda path: self._json(self._send("GET", path)), clock)
         self._account = site.account or site.settings.account
         self._mine = threading.local()
+        self._workflow = Workflow(self._ask, self._move)
         self._sessions: list[requests.Session] = []
 
     def account(self) -> str:
@@ -80,7 +82,7 @@ class JiraClient:
         issue = self._object(self._send("GET", _issue(ref), params={"fields": "*all"}))
         told = mapping(issue.get("fields"))
         self._directory.learn(*people_of(told))
-        site = replace(self._site, account=self._account)
+        site = in_project(replace(self._site, account=self._account), project_in(issue))
         events = [fetched(issue, ref, site, now)]
         if "conversation" in fields:
             listed = inline_comments(told)
@@ -90,19 +92,20 @@ class JiraClient:
         return events
 
     def look(self, call: Call, ref: TicketRef) -> Outcome | None:
-        """Look for the call's marker: the issue property, the note's last line, or the watcher."""
+        """Look for the call's marker or effect: issue property, note's last line, status, watcher."""
         before = self._asked
         try:
-            found = {EDIT: self._edited, COMMENT: self._commented, WATCH: self._watches}[call.verb](call, ref)
+            ways = {EDIT: self._edited, TRANSITION: self._workflow.look, WATCH: self._watches, COMMENT: self._commented}
+            found = ways[call.verb](call, ref)
         except _NotThere:
             return None
         return replace(found, requests=self._asked - before) if found else None
 
     def carry_out(self, call: Call, ticket: Ticket) -> Outcome:
-        """Send the call in one request (one more per ten minutes, project and type if names must become ids)."""
+        """Send the call in one request (names may need another per ten minutes, project and type; a transition two)."""
         before = self._asked
-        outcome = {EDIT: self._edit, COMMENT: self._comment, WATCH: self._watch}[call.verb](call, ticket)
-        return replace(outcome, requests=self._asked - before)
+        ways = {EDIT: self._edit, TRANSITION: self._workflow.carry_out, WATCH: self._watch, COMMENT: self._comment}
+        return replace(ways[call.verb](call, ticket), requests=self._asked - before)
 
     def close(self) -> None:
         """Close the connections of all threads."""
@@ -113,42 +116,45 @@ class JiraClient:
     def _edit(self, call: Call, ticket: Ticket) -> Outcome:
         values = self._directory.values(call.parts, ticket)
         body = edit_body(call, ticket, values, self._site)
-        answer = self._write("PUT", _issue(ticket.ref), body, call)
-        if answer.status_code != 204:
-            self._object(answer)
+        self._done(self._write("PUT", _issue(ticket.ref), body, call, ticket))
+        fields = in_project(self._site, project_of(ticket)).settings.fields
         ids = {"priority": values["priority"]} if "priority" in values else {}
-        ids |= {part: values[self._settings.fields[part[6:]]] for part in call.parts if part.startswith("field:")}
+        ids |= {part: values[fields[part[6:]]] for part in call.parts if part.startswith("field:")}
         resolved = {part: str(mapping(value).get("id")) for part, value in ids.items() if mapping(value).get("id")}
         if "assignee" in call.parts:
             resolved["assignee"] = str(call.parts["assignee"])
         return Outcome(resolved=resolved)
 
+    def _move(self, ticket: Ticket, path: str, body: Any, call: Call) -> None:
+        self._done(self._write("POST", f"{_issue(ticket.ref)}{path}", body, call, ticket))
+
     def _comment(self, call: Call, ticket: Ticket) -> Outcome:
         text = render(call.note, call.told) if call.note else ""
         path = f"/rest/servicedeskapi/request/{quote(ticket.ref.id, safe='')}/comment"
         try:
-            made = self._object(self._write("POST", path, {"body": text, "public": False}, call))
+            made = self._object(self._write("POST", path, {"body": text, "public": False}, call, ticket))
         except Refused as no:
             if not no.gone:
                 raise
-            return self._comment_without_request(call, text, ticket.ref)
+            return self._comment_without_request(call, text, ticket)
         self._must_be_internal(made, ticket.ref)
         return Outcome(vendor_id=comment_id(made))
 
-    def _comment_without_request(self, call: Call, text: str, ref: TicketRef) -> Outcome:
+    def _comment_without_request(self, call: Call, text: str, ticket: Ticket) -> Outcome:
         """Comment on an issue that is no request: in a plain project, or one without a request type."""
-        desk = self._is_desk(ref)
+        desk = self._is_desk(ticket.ref)
         properties = [{"key": MARKER, "value": {"op": call.key}}, *([_INTERNAL] if desk else [])]
         body = {"body": text, "properties": properties}
-        made = self._object(self._write("POST", f"{_issue(ref)}/comment?expand=properties", body, call))
+        path = f"{_issue(ticket.ref)}/comment?expand=properties"
+        made = self._object(self._write("POST", path, body, call, ticket))
         if desk:
-            self._must_be_internal(made, ref)
+            self._must_be_internal(made, ticket.ref)
         return Outcome(vendor_id=comment_id(made))
 
     def _watch(self, call: Call, ticket: Ticket) -> Outcome:
         who = str(call.parts["watchers"])
         params = None if self._settings.cloud else {"userName": who}  # Data Center 10.3 documents both
-        self._write("POST", f"{_issue(ticket.ref)}/watchers", who, call, params)
+        self._write("POST", f"{_issue(ticket.ref)}/watchers", who, call, ticket, params)
         return Outcome(resolved={"watchers": who})
 
     def _must_be_internal(self, made: Mapping[str, Any], ref: TicketRef) -> None:
@@ -198,10 +204,17 @@ class JiraClient:
     def _asked(self) -> int:
         return getattr(self._mine, "asked", 0)
 
+    def _ask(self, ref: TicketRef, path: str, call: Call) -> Mapping[str, Any]:
+        try:
+            return self._object(self._send("GET", f"{_issue(ref)}{path}", call=call))
+        except TryLater as later:  # whatever became of the question, nothing was written
+            raise TryLater(str(later), after=later.after, site_wide=later.site_wide) from later
+
     def _write(
-        self, method: str, path: str, body: Any, call: Call, params: Mapping[str, str] | None = None
+        self, method: str, path: str, body: Any, call: Call, ticket: Ticket, params: Mapping[str, str] | None = None
     ) -> requests.Response:
-        return patiently(lambda: self._send(method, path, body=body, params=params, call=call), self._sleep)
+        site = in_project(self._site, project_of(ticket))
+        return patiently(lambda: self._send(method, path, body=body, params=params, call=call, site=site), self._sleep)
 
     def _send(
         self,
@@ -211,6 +224,7 @@ class JiraClient:
         body: Any = _NO_BODY,
         params: Mapping[str, str] | None = None,
         call: Call | None = None,
+        site: Site | None = None,
     ) -> requests.Response:
         jira = self._jira()
         address = f"{self._settings.api}{path}" if path.startswith("/") else jira._get_url(path)
@@ -221,7 +235,11 @@ class JiraClient:
         except (VendorAnswer, requests.RequestException) as error:
             if method == "GET" and path.endswith(MARKER) and getattr(error, "status", 0) == 404:
                 raise _NotThere from None
-            raise failure(error, call, self._site) from error
+            raise failure(error, call, site or self._site) from error
+
+    def _done(self, answer: requests.Response) -> None:
+        if answer.status_code != 204:
+            self._object(answer)
 
     def _json(self, answer: requests.Response) -> Any:
         try:

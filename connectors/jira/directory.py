@@ -14,8 +14,17 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors.contract import Refused, Site, TryLater
-from connectors.jira.picture import PRIORITIES, identity, level_of_field, mapping, person, plain, priority_word
-from connectors.jira.settings import settings_of
+from connectors.jira.picture import (
+    PRIORITIES,
+    identity,
+    level_of_field,
+    mapping,
+    person,
+    plain,
+    priority_word,
+    project_of,
+)
+from connectors.jira.settings import in_project, settings_of
 from policies.model import JSON, Priority, Ticket
 
 KEEP = 600.0
@@ -68,42 +77,24 @@ class Directory:
         return told
 
     def _value(self, part: str, value: JSON, ticket: Ticket) -> dict[str, JSON]:
-        level_field = self._site.settings.level_field
+        site = in_project(self._site, project_of(ticket))
+        level_field = site.settings.level_field
         if part == "priority":
             return {"priority": {"id": self.priority(str(value), ticket)}}
         if part == "level" and level_field:
             return {level_field: self._found(ticket, level_field, part, lambda meta: _level(meta, value))}
         if part.startswith("field:"):
-            field_id = self._field_id(part)
+            field_id = _field_id(part, site)
             return {field_id: self._found(ticket, field_id, part, lambda meta: self._shape(meta, value))}
         return {}
 
     def priority(self, word: str, ticket: Ticket) -> str:
         """Return the id of our priority in the ticket's project; an id in the settings is used as it is."""
-        wanted = self._site.settings.priorities.get(word, PRIORITIES[Priority[word.upper()]])
+        site = in_project(self._site, project_of(ticket))
+        wanted = site.settings.priorities.get(word, PRIORITIES[Priority[word.upper()]])
         if wanted.isdecimal():
             return wanted
-        return str(self._found(ticket, "priority", "priority", lambda meta: self._priority_id(meta, wanted, word)))
-
-    def _priority_id(self, meta: Mapping[str, Any], wanted: str, word: str) -> JSON:
-        if (found := _option(meta, wanted)) is not None:
-            return found
-        standard = (
-            identity(allowed.get("id"))
-            for allowed in _allowed(meta)
-            if priority_word(self._site, allowed.get("id"), allowed.get("name")) == Priority[word.upper()]
-        )
-        return next(standard, None) or _nothing(meta, wanted)
-
-    def _field_id(self, part: str) -> str:
-        ours, fields = part.removeprefix("field:"), self._site.settings.fields
-        if ours not in fields:
-            raise Refused(
-                f"[sites.{self._site.name}.fields] has no {ours!r}{_near(ours, fields)}.", parts=frozenset({part})
-            )
-        if fields[ours] == "labels":
-            raise Refused("Labels show the level and cannot be a target.", parts=frozenset({part}))
-        return fields[ours]
+        return str(self._found(ticket, "priority", "priority", lambda meta: _priority_id(meta, wanted, word, site)))
 
     def _found(self, ticket: Ticket, field_id: str, part: str, find: Callable[[Mapping[str, Any]], JSON]) -> JSON:
         for fresh in (False, True):
@@ -150,6 +141,26 @@ class Directory:
         if kind == "number":
             return _number(value)
         return value if isinstance(value, str) else str(value)  # texts, dates, a team's id
+
+
+def _priority_id(meta: Mapping[str, Any], wanted: str, word: str, site: Site) -> JSON:
+    if (found := _option(meta, wanted)) is not None:
+        return found
+    standard = (
+        identity(allowed.get("id"))
+        for allowed in _allowed(meta)
+        if priority_word(site, allowed.get("id"), allowed.get("name")) == Priority[word.upper()]
+    )
+    return next(standard, None) or _nothing(meta, wanted)
+
+
+def _field_id(part: str, site: Site) -> str:
+    ours, fields = part.removeprefix("field:"), site.settings.fields
+    if ours not in fields:
+        raise Refused(f"[sites.{site.name}.fields] has no {ours!r}{_near(ours, fields)}.", parts=frozenset({part}))
+    if fields[ours] == "labels":
+        raise Refused("Labels show the level and cannot be a target.", parts=frozenset({part}))
+    return fields[ours]
 
 
 def _status_names(answer: object) -> Iterator[tuple[str, str]]:

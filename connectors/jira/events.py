@@ -9,16 +9,18 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.contract import Delivery, Site
 from connectors.jira.changelog import changes_of
-from connectors.jira.picture import actor, comment, identity, mapping, moment, picture, plain
+from connectors.jira.picture import actor, comment, identity, mapping, moment, picture, plain, project_in
+from connectors.jira.settings import in_project
 from policies.model import Actor, Event, Kind, Role, Ticket, TicketRef
 
 _KINDS = {"jira:issue_created": Kind.CREATED, "jira:issue_deleted": Kind.DELETED}
 _SAID = frozenset({"comment_created", "comment_updated"})
+_INSTANT = timedelta(milliseconds=1)
 
 
 def read_event(delivery: Delivery, body: Mapping[str, Any], site: Site, ref: TicketRef) -> tuple[Event, ...]:
@@ -56,9 +58,10 @@ class _Reading:
     """One body being read; holds what every kind of event needs."""
 
     def __init__(self, delivery: Delivery, body: Mapping[str, Any], site: Site, ref: TicketRef) -> None:
-        self.delivery, self.body, self.site, self.ref = delivery, body, site, ref
+        self.delivery, self.body, self.ref = delivery, body, ref
         self.name = plain(body.get("webhookEvent")) or ""
         self.issue = issue_in(body)
+        self.site = in_project(site, project_in(self.issue))
         self.fields = mapping(self.issue.get("fields"))
         self.comment = mapping(body.get("comment"))
         times = (body.get("timestamp"), self.fields.get("updated"), self.comment.get("updated"))
@@ -117,7 +120,9 @@ class _Reading:
         if not self.fields:
             return None
         # comment events carry six fields and no `updated`; they were drawn when the event happened
-        return picture(self.issue, self.ref, self.site, as_of=self.at if self.name else None)
+        # of the same instant, what a change says is newer than what a comment shows beside it
+        drawn_at = self.at - _INSTANT if self.name in _SAID else self.at
+        return picture(self.issue, self.ref, self.site, as_of=drawn_at if self.name else None)
 
     def _make(self, kind: Kind, fact: str = "", who: Actor | None = None, **more: Any) -> Event:
         if not fact:

@@ -119,6 +119,22 @@ def level_of_field(value: object) -> int | None:
     return int(found[1]) if found else None
 
 
+def project_in(issue: Mapping[str, Any]) -> str | None:
+    """Return the key of a told issue's project; without the project, the issue's own key says it."""
+    told = mapping(mapping(issue.get("fields")).get("project"))
+    return plain(told.get("key")) or _project_of_key(plain(issue.get("key")))
+
+
+def project_of(ticket: Ticket) -> str | None:
+    """Return the key of a ticket's project, as far as that is known."""
+    told = ticket.project.id if ticket.project else ""
+    return told if told and not told.isdecimal() else _project_of_key(ticket.key)
+
+
+def _project_of_key(key: str | None) -> str | None:
+    return (key or "").rpartition("-")[0] or None
+
+
 def person(user: object) -> Named | None:
     """Return a user: the accountId on Cloud, the user name on Data Center."""
     spellings = list(person_ids(user))

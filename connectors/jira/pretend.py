@@ -7,17 +7,34 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from connectors.jira.picture import level_in, level_tag
-from connectors.jira.records import FIELDS, OURS, PEOPLE, PRIORITIES, PROJECTS, REQUESTER, STATUSES, TEAMS, Shapes
+from connectors.jira.records import (
+    FIELDS,
+    OURS,
+    PEOPLE,
+    PRIORITIES,
+    PROJECTS,
+    REQUESTER,
+    STATUSES,
+    TEAMS,
+    TRANSITIONS,
+    Shapes,
+)
 
 PRIORITY_WORDS = {"low": "4", "normal": "3", "high": "2", "urgent": "1"}
 STATUS_WORDS = {"new": "10100", "open": "3", "pending": "10101", "on_hold": "10102", "solved": "5", "closed": "6"}
+DONE = {"id": "10000", "name": "Done"}
 
 _NOT_ON_SCREEN = "Field '{0}' cannot be set. It is not on the appropriate screen, or unknown."
+_NOT_NOW = (
+    "It seems that you have tried to perform a workflow operation ({0}) that is not valid for the current state of this"
+    " issue {1}. The likely cause is that somebody has changed the issue recently, please look at the issue history for"
+    " details."
+)
 
 
 class No(Exception):
@@ -32,8 +49,9 @@ class No(Exception):
 class PretendSite(Shapes):
     """All of one site's state. The caller holds its lock."""
 
-    def __init__(self, deployment: str) -> None:
+    def __init__(self, deployment: str, clock: Callable[[], datetime]) -> None:
         super().__init__(deployment)
+        self._clock = clock
         self.issues: dict[str, dict[str, Any]] = {}
         self.internal_turns_public = False
         self._numbers = itertools.count(10_001)
@@ -57,8 +75,8 @@ class PretendSite(Shapes):
             "comments": [],
             "watchers": [],
             "properties": {},
-            "created": stamp(),
-            "updated": stamp(),
+            "created": self._stamp(),
+            "updated": self._stamp(),
             "edits": 0,
         }
         issue.update(fields)
@@ -74,7 +92,7 @@ class PretendSite(Shapes):
 
     def say(self, issue: dict[str, Any], who: str, text: str, public: bool) -> dict[str, Any]:
         """Add a comment."""
-        now = stamp()
+        now = self._stamp()
         said = {
             "id": str(next(self._numbers)),
             "who": who,
@@ -140,6 +158,19 @@ class PretendSite(Shapes):
         texts = [op["add"]["body"] for op in update.get("comment", ())]
         return items, [self.say(issue, OURS, text, public=True) for text in texts]
 
+    def move(self, issue: dict[str, Any], number: object) -> list[dict[str, Any]]:
+        """Carry out a transition that is offered now; return the changelog's items. Raises No."""
+        name = next((name for known, name, *_ in TRANSITIONS[issue["project"]] if known == number), None)
+        if name is None:
+            raise No(400 if self.cloud else 500, f"Transition id '{number}' is not valid for this issue.")
+        to = next((way["to"] for way in self.transitions(issue) if way["id"] == number), None)
+        if to is None:
+            raise No(400, _NOT_NOW.format(name, issue["key"]))
+        done = to["statusCategory"]["key"] == "done"
+        resolution = (issue["resolution"] or DONE) if done else None
+        items = (self.change(issue, *pair) for pair in (("resolution", resolution), ("status", to["id"])))
+        return [item for item in items if item]
+
     def change(self, issue: dict[str, Any], key: str, value: Any) -> dict[str, Any] | None:
         """Set one field; return the changelog item, or None if it had this value already."""
         holder = issue["custom"] if key.startswith("customfield_") else issue
@@ -147,12 +178,16 @@ class PretendSite(Shapes):
         if before == value:
             return None
         holder[key] = value
-        issue["updated"] = stamp()
+        issue["updated"] = self._stamp()
         (old, old_name), (new, new_name) = self.said(key, before), self.said(key, value)
         custom = key.startswith("customfield_")
         name = self.screen().get(key, {}).get("name", key) if custom else key
         item = {"field": name, "fieldtype": "custom" if custom else "jira", "fieldId": key}
         return item | {"from": old, "fromString": old_name, "to": new, "toString": new_name}
+
+    def _stamp(self) -> str:
+        """Return now as Jira writes times."""
+        return self._clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
 
     def _accepted(self, key: str, value: Any) -> Any:
         meta = self.screen().get(key)
@@ -189,11 +224,6 @@ class PretendSite(Shapes):
         if who == REQUESTER:
             raise ValueError(f"User '{value[key]}' cannot be assigned issues.")
         return who
-
-
-def stamp() -> str:
-    """Return now as Jira writes times."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
 
 
 def _labels(before: list[str], operations: list[Mapping[str, str]], errors: dict[str, str]) -> list[str]:

@@ -13,7 +13,7 @@ from connectors.jira.records import OURS, STATUSES
 class Herald(Protocol):
     """Tells the world what our account did through the API."""
 
-    def saved(self, issue: dict[str, Any], items: list[dict[str, Any]]) -> None:
+    def saved(self, issue: dict[str, Any], items: list[dict[str, Any]], kind: str = "issue_updated") -> None:
         """Fields were changed."""
 
     def spoke(self, issue: dict[str, Any], said: dict[str, Any]) -> None:
@@ -147,6 +147,22 @@ def add_request_comment(asked: Asked) -> Answer:
     return 201, asked.site.request_comment(said)
 
 
+def list_transitions(asked: Asked) -> Answer:
+    """List what our account can do with the issue where it stands."""
+    return 200, {"expand": "transitions", "transitions": asked.site.transitions(asked.issue)}
+
+
+def transition_issue(asked: Asked) -> Answer:
+    """Carry out a transition, if it is possible where the issue stands."""
+    issue, named = asked.issue, (asked.body or {}).get("transition")
+    if not isinstance(named, dict) or "id" not in named:
+        raise No(400, "Missing 'transition' identifier")
+    items = asked.site.move(issue, named["id"])
+    issue["edits"] += 1
+    asked.herald.saved(issue, items, "issue_generic")
+    return 204, None
+
+
 def list_watchers(asked: Asked) -> Answer:
     """List who watches."""
     watchers = asked.issue["watchers"]
@@ -177,6 +193,8 @@ ROUTES: tuple[tuple[str, str, Callable[[Asked], Answer]], ...] = (
     ("POST", f"{_ISSUE}/comment", add_comment),
     ("GET", f"{_ISSUE}/comment/<comment>", show_comment),
     ("DELETE", f"{_ISSUE}/comment/<comment>", remove_comment),
+    ("GET", f"{_ISSUE}/transitions", list_transitions),
+    ("POST", f"{_ISSUE}/transitions", transition_issue),
     ("GET", f"{_ISSUE}/watchers", list_watchers),
     ("POST", f"{_ISSUE}/watchers", add_watcher),
     ("POST", "/rest/servicedeskapi/request/<issue>/comment", add_request_comment),

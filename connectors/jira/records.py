@@ -32,10 +32,29 @@ STATUSES = {
     "3": ("In Progress", "indeterminate"),
     "10101": ("Waiting for customer", "indeterminate"),
     "10102": ("On hold", "indeterminate"),
+    "10103": ("Escalated", "indeterminate"),
     "5": ("Resolved", "done"),
     "6": ("Closed", "done"),
 }
 PROJECTS = {"ITSM": ("10001", "IT Support", "service_desk"), "DEV": ("10002", "Development", "software")}
+_AT_WORK, _DONE = ("10100", "3", "10101", "10102", "10103"), ("5", "6")
+TRANSITIONS: Mapping[str, tuple[tuple[str, str, tuple[str, ...], str], ...]] = {  # id, name, from where, to
+    "ITSM": (
+        ("11", "Start work", ("10100", "10103"), "3"),
+        ("21", "Respond to customer", ("10100", "3", "10103"), "10101"),
+        ("31", "Respond to support", ("10101", "10102"), "10100"),
+        ("41", "Pause", ("10100", "3", "10103"), "10102"),
+        ("51", "Escalate this issue", ("10100", "3", "10101", "10102"), "10103"),
+        ("61", "Resolve this issue", _AT_WORK, "5"),
+        ("71", "Close", ("5",), "6"),
+        ("81", "Back to support", _DONE, "10100"),
+    ),
+    "DEV": (  # every status is reached from every other, and from itself, as in a new team-managed project
+        ("11", "To Do", tuple(STATUSES), "10000"),
+        ("21", "In Progress", tuple(STATUSES), "3"),
+        ("31", "Done", tuple(STATUSES), "5"),
+    ),
+}
 
 
 class Shapes:
@@ -46,6 +65,7 @@ class Shapes:
         self.url = ""
         self.inline_comments = 50
         self.off_screen: set[str] = set()
+        self.may_transition = True
 
     def user_id(self, who: str) -> str:
         """Return what the site calls this person: an account id or a user name."""
@@ -83,6 +103,16 @@ class Shapes:
         """Return a status as Jira shows it."""
         name, category = STATUSES[number]
         return {"id": number, "name": name, "statusCategory": {"key": category, "name": category}}
+
+    def transitions(self, issue: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return what can be done with the issue where it stands; nothing, without the permission."""
+        offered = [
+            {"id": number, "name": name, "to": self.status(to)}
+            for number, name, stations, to in TRANSITIONS[issue["project"]]
+            if self.may_transition and issue["status"] in stations
+        ]
+        flags = {"hasScreen": False, "isGlobal": False, "isInitial": False, "isAvailable": True, "isConditional": False}
+        return [told | flags for told in offered] if self.cloud else offered
 
     def is_desk(self, issue: Mapping[str, Any]) -> bool:
         """Say whether customers see it in a portal."""

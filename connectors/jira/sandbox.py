@@ -13,7 +13,6 @@ import itertools
 import json
 import secrets as random
 import threading
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -22,7 +21,7 @@ from typing import Any, Literal
 from flask import Flask, Response, request
 
 from connectors.jira.picture import level_in
-from connectors.jira.pretend import PRIORITY_WORDS, STATUS_WORDS, No, PretendSite
+from connectors.jira.pretend import DONE, PRIORITY_WORDS, STATUS_WORDS, No, PretendSite
 from connectors.jira.pretend_api import ROUTES, Answer, Asked
 from connectors.jira.records import AGENT, FIELDS, OURS, PEOPLE, REQUESTER, STATUSES
 from connectors.sandboxing import Authority, Envelope, Faults, Postman, Recorded, Served, View, befall
@@ -31,7 +30,9 @@ Deployment = Literal["cloud", "datacenter"]
 EMAIL = "stepladder@example.com"
 
 _STATUS_MAP = {"Waiting for customer": "pending", "On hold": "on_hold", "Closed": "closed"}
-_OUR_WORDS = {number: word for word, number in STATUS_WORDS.items()} | {"10100": "open", "10000": "open"}
+_OUR_WORDS = {number: word for word, number in STATUS_WORDS.items()} | dict.fromkeys(
+    ("10000", "10100", "10103"), "open"
+)
 
 
 def sign(body: bytes, secrets: Mapping[str, Any], now: datetime) -> dict[str, str]:
@@ -48,11 +49,18 @@ def build(authority: Authority, port: int = 0, deployment: Deployment = "cloud")
 class Sandbox:
     """A pretend Jira site with a service project, a plain one, five licensed people and one customer."""
 
-    def __init__(self, authority: Authority, port: int = 0, deployment: Deployment = "cloud") -> None:
+    def __init__(
+        self,
+        authority: Authority,
+        port: int = 0,
+        deployment: Deployment = "cloud",
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self.faults, self.postman = Faults(), Postman()
         self.requests: list[Recorded] = []
-        self.site = PretendSite(deployment)
+        self.site = PretendSite(deployment, clock)
         self.deployment = deployment
+        self._clock = clock
         self._bundle = authority.bundle
         self._lock = threading.RLock()
         self._changes = itertools.count(50_001)
@@ -162,7 +170,7 @@ class Sandbox:
     def _save(self, issue: dict[str, Any], who: str, values: Mapping[str, Any]) -> None:
         items = [item for key, value in values.items() if (item := self.site.change(issue, key, value))]
         if values.get("status") in ("5", "6"):
-            issue["resolution"] = {"id": "10000", "name": "Done"}
+            issue["resolution"] = DONE
         if items:
             self._emit_issue("jira:issue_updated", "issue_generic", issue, who, items)
 
@@ -179,7 +187,7 @@ class Sandbox:
         if self._subscriber is None:
             return
         body = {
-            "timestamp": _now_ms(),
+            "timestamp": self._now_ms(),
             "webhookEvent": event,
             "user": self.site.user(who),
             "issue": self.site.show(issue),
@@ -192,7 +200,7 @@ class Sandbox:
         if self._subscriber is None:
             return
         shown = self.site.comment(issue, said)
-        body = {"timestamp": _now_ms(), "webhookEvent": event, "comment": shown}
+        body = {"timestamp": self._now_ms(), "webhookEvent": event, "comment": shown}
         if self.site.cloud:
             self._send({**body, "issue": self.site.show(issue, brief=True)})
         else:  # Data Center tells it twice, and the first time without the issue
@@ -213,16 +221,19 @@ class Sandbox:
             Envelope(
                 body=body,
                 headers=headers,
-                sign=lambda: sign(body, self._secrets, datetime.now(UTC)),
+                sign=lambda: sign(body, self._secrets, self._clock()),
                 url=url,
                 verify=verify,
             )
         )
 
+    def _now_ms(self) -> int:
+        return int(self._clock().timestamp() * 1000)
+
     # --- the API ----------------------------------------------------------------------------------------
-    def saved(self, issue: dict[str, Any], items: list[dict[str, Any]]) -> None:
+    def saved(self, issue: dict[str, Any], items: list[dict[str, Any]], kind: str = "issue_updated") -> None:
         """Send what our account changed through the API."""
-        self._emit_issue("jira:issue_updated", "issue_updated", issue, OURS, items)
+        self._emit_issue("jira:issue_updated", kind, issue, OURS, items)
 
     def spoke(self, issue: dict[str, Any], said: dict[str, Any]) -> None:
         """Send what our account wrote through the API."""
@@ -276,7 +287,3 @@ def _json(status: int, body: Any) -> Response:
     if body is None:
         return Response(status=status)
     return Response(json.dumps(body), status=status, mimetype="application/json")
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

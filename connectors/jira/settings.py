@@ -3,13 +3,50 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from connectors.contract import Site, SiteSettings
 from policies.model import Priority, Status
+
+_MAPS = ("fields", "statuses", "priorities")
+_PROJECT = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+def _our_priorities(priorities: Mapping[str, str]) -> Mapping[str, str]:
+    ours = [priority.word for priority in Priority]
+    for word in priorities:
+        if word not in ours:
+            raise ValueError(f"priorities: expected one of {', '.join(ours)} on the left, got {word!r}")
+    return priorities
+
+
+def _our_statuses(statuses: Mapping[str, str]) -> Mapping[str, str]:
+    ours = [status.value for status in Status]
+    for name, word in statuses.items():
+        if word not in ours:
+            raise ValueError(f"statuses: expected {name!r} to be one of {', '.join(ours)}, got {word!r}")
+    return statuses
+
+
+class ProjectMaps(BaseModel):
+    """What one project calls things, where it differs from its site (DECISIONS 18)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    fields: Mapping[str, str] = Field(default_factory=dict, description="Our field name → this project's field id")
+    statuses: Mapping[str, str] = Field(default_factory=dict, description="This project's status → our status")
+    priorities: Mapping[str, str] = Field(default_factory=dict, description="Our priority → this project's priority")
+    level_field: str | None = Field(default=None, description="Id of the level's field; empty: this project has none")
+
+    _priorities = field_validator("priorities")(_our_priorities)
+    _statuses = field_validator("statuses")(_our_statuses)
 
 
 class JiraSettings(SiteSettings):
@@ -28,6 +65,9 @@ class JiraSettings(SiteSettings):
     )
     webhook_user: str | None = Field(default=None, description="Data Center: user name the webhook logs in with")
     webhook_password: SecretStr | None = Field(default=None, description="Data Center: password of that log-in")
+    projects: Mapping[str, ProjectMaps] = Field(
+        default_factory=dict, description="Project key → its own fields, statuses, priorities, level_field"
+    )
 
     @field_validator("url", "api_url")
     @classmethod
@@ -43,23 +83,16 @@ class JiraSettings(SiteSettings):
             raise ValueError(f"url: expected https:// (http:// only on loopback), got {url!r}")
         return url.rstrip("/")
 
-    @field_validator("priorities")
+    @field_validator("projects")
     @classmethod
-    def _our_priorities(cls, priorities: dict[str, str]) -> dict[str, str]:
-        ours = [priority.word for priority in Priority]
-        for word in priorities:
-            if word not in ours:
-                raise ValueError(f"priorities: expected one of {', '.join(ours)} on the left, got {word!r}")
-        return priorities
+    def _project_keys(cls, projects: Mapping[str, ProjectMaps]) -> Mapping[str, ProjectMaps]:
+        for key in projects:
+            if not _PROJECT.fullmatch(key):
+                raise ValueError(f"projects: expected a project's key in capitals, such as ITSM, got {key!r}")
+        return projects
 
-    @field_validator("statuses")
-    @classmethod
-    def _our_statuses(cls, statuses: dict[str, str]) -> dict[str, str]:
-        ours = [status.value for status in Status]
-        for name, word in statuses.items():
-            if word not in ours:
-                raise ValueError(f"statuses: expected {name!r} to be one of {', '.join(ours)}, got {word!r}")
-        return statuses
+    _priorities = field_validator("priorities")(_our_priorities)
+    _statuses = field_validator("statuses")(_our_statuses)
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:
@@ -87,12 +120,34 @@ class JiraSettings(SiteSettings):
         """People have account ids here; on Data Center they have user names."""
         return self.deployment == "cloud"
 
+    @cached_property
+    def by_project(self) -> Mapping[str, JiraSettings]:
+        """The settings as each project with maps of its own sees them."""
+        return {key: self._with(maps) for key, maps in self.projects.items()}
+
+    def _with(self, maps: ProjectMaps) -> JiraSettings:
+        merged: dict[str, object] = {name: _over(getattr(self, name), getattr(maps, name)) for name in _MAPS}
+        if maps.level_field is not None:
+            merged["level_field"] = maps.level_field or None
+        return self.model_copy(update={**merged, "projects": {}})
+
 
 def settings_of(site: Site) -> JiraSettings:
     """Return the site's settings as Jira's; another vendor's are a programming error."""
     if not isinstance(site.settings, JiraSettings):
         raise TypeError(f"Site {site.name} is not a Jira site but a {site.settings.vendor} site.")
     return site.settings
+
+
+def in_project(site: Site, key: str | None) -> Site:
+    """Return the site as this project sees it: its own maps over the site's; the site itself if it has none."""
+    settings = settings_of(site).by_project.get(key or "")
+    return replace(site, settings=settings) if settings else site
+
+
+def _over(theirs: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    # the project's lines stand last: readers let the later of two lines count, such as a name in another case
+    return {word: meant for word, meant in theirs.items() if word not in own} | dict(own)
 
 
 def _loopback(host: str) -> bool:

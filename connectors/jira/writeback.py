@@ -1,7 +1,8 @@
 """A command as the Jira calls that carry it out, in order, and what is wrong with a policy's target. Pure.
 
 A service project's note is a call of its own: an internal comment inside the PUT is not documented, and a note that
-turned public would be read by the customer. Elsewhere fields and note travel in one PUT, which Jira applies as a whole.
+turned public would be read by the customer. Elsewhere fields and note travel in one PUT, which Jira applies as a whole,
+unless there is a transition between them: Jira has no request that does both, and the note tells what was refused.
 """
 
 from __future__ import annotations
@@ -12,46 +13,46 @@ from typing import Any
 
 from connectors.contract import Call, Site
 from connectors.jira.notes import render
-from connectors.jira.picture import ATTRIBUTES, NAMED, level_tag
-from connectors.jira.settings import settings_of
+from connectors.jira.picture import ATTRIBUTES, NAMED, level_tag, project_of
+from connectors.jira.settings import in_project, settings_of
+from connectors.jira.transitions import status_named
 from policies.commands import Command, Mode, Take, Target
 from policies.model import JSON, Named, Ticket
 
-EDIT, COMMENT, WATCH = "edit_issue", "internal_comment", "watch"
+EDIT, TRANSITION, WATCH, COMMENT = "edit_issue", "transition", "watch", "internal_comment"
 MARKER = "stepladder"
 """The issue property that says which call was the last one."""
 HIGHEST_LEVEL = 9
 
-_KEYS = ("assignee", "field", "watchers")
+_KEYS = ("assignee", "field", "transition", "watchers")
+_NO_CHANGE = frozenset({"note", "watchers"})
 
 
 def plan(command: Command, ticket: Ticket, site: Site) -> tuple[Call, ...]:
-    """Return the calls in order: fields, watchers, then the note; in a plain project fields and note are one call."""
+    """Return the calls in order: fields, transition, watchers, note; in a plain project fields and note may be one."""
     if command.mode is Mode.OBSERVE:
         return ()
+    site = in_project(site, project_of(ticket))
     portal = ticket.portal is not False  # unknown: as careful as if customers could read it
-    parts = _parts(command) if command.mode is Mode.ACT else {}
-    expect = _expect(command, parts)
-    edits = [(EDIT, parts, False)] if parts and portal else []
-    watches: list[tuple[str, Mapping[str, JSON], bool]] = [
-        (WATCH, {"watchers": person}, False) for person in _watchers(command)
-    ]
-    said: tuple[str, Mapping[str, JSON], bool] = (
-        COMMENT if portal else EDIT,
-        {**({} if portal else parts), "note": True},
-        True,
-    )
+    parts = _parts(command, ticket) if command.mode is Mode.ACT else {}
+    moves = _moves(command)
+    apart = portal or bool(moves)
+    steps: list[tuple[str, Mapping[str, JSON]]] = [(EDIT, parts)] if parts and apart else []
+    steps += [(TRANSITION, {"transition": name}) for name in moves]
+    steps += [(WATCH, {"watchers": person}) for person in _watchers(command)]
+    steps.append((COMMENT if portal else EDIT, {**({} if apart else parts), "note": True}))
     return tuple(
         Call(
             operation=command.operation,
             number=number,
             verb=verb,
             parts=sets,
-            note=command.note if noted else None,
-            expect=expect if verb == EDIT else {},
-            repeatable=not noted,
+            note=command.note if "note" in sets else None,
+            expect=_expect(command, sets, site),
+            # a second transition may run a workflow's functions again, so it waits until the first is surely over
+            repeatable="note" not in sets and verb != TRANSITION,
         )
-        for number, (verb, sets, noted) in enumerate([*edits, *watches, said], start=1)
+        for number, (verb, sets) in enumerate(steps, start=1)
     )
 
 
@@ -74,7 +75,10 @@ def check_target(target: Target) -> tuple[str, ...]:
 
 
 def stands_in(ticket: Ticket, target: Target) -> bool | None:
-    """Say whether the ticket is where the target says; None if that cannot be told. Watchers say nothing."""
+    """Say whether the ticket is where the target says; None if that cannot be told.
+
+    Watchers say nothing, nor does a transition: a ticket tells our word for its status, which many of Jira's share.
+    """
     answers: list[bool | None] = []
     if "assignee" in target:
         answers.append(_is(ticket.assignee, target["assignee"]) if ticket.knows("assignee") else None)
@@ -102,16 +106,25 @@ def edit_body(call: Call, ticket: Ticket, values: Mapping[str, JSON], site: Site
     return body | ({"fields": fields} if fields else {}) | ({"update": update} if update else {})
 
 
-def _parts(command: Command) -> dict[str, JSON]:
+def _parts(command: Command, ticket: Ticket) -> dict[str, JSON]:
     parts: dict[str, JSON] = {"level": command.level}
     if command.priority is not None:
         parts["priority"] = command.priority.word
     if command.take is Take.OWNERSHIP:
-        if command.target.get("assignee") is not None:
-            parts["assignee"] = command.target["assignee"]
+        goals = {key: command.target[key] for key in ("assignee", "field") if command.target.get(key) is not None}
+        if stands_in(ticket, goals):
+            return parts
+        if "assignee" in goals:
+            parts["assignee"] = goals["assignee"]
         fields = command.target.get("field")
         parts |= {f"field:{name}": value for name, value in fields.items()} if isinstance(fields, Mapping) else {}
     return parts
+
+
+def _moves(command: Command) -> tuple[str, ...]:
+    if command.mode is not Mode.ACT or command.take is not Take.OWNERSHIP or not command.target.get("transition"):
+        return ()
+    return (str(command.target["transition"]).strip(),)
 
 
 def _watchers(command: Command) -> tuple[str, ...]:
@@ -124,9 +137,14 @@ def _watchers(command: Command) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(str, people)))
 
 
-def _expect(command: Command, parts: Mapping[str, JSON]) -> dict[str, str | None]:
+def _expect(command: Command, parts: Mapping[str, JSON], site: Site) -> dict[str, str | None]:
+    if "transition" in parts:
+        status = status_named(str(parts["transition"]), site)
+        return {"status": status} if status else {}
     expect: dict[str, str | None] = {}
     for part, value in parts.items():
+        if part in _NO_CHANGE:
+            continue
         name = part.removeprefix("field:")
         if part != name and name not in ATTRIBUTES:
             name = NAMED.get(name, f"custom.{name}")
@@ -176,10 +194,21 @@ def _check_fields(value: object) -> list[str]:
     return [f"field {name!r} expected a value as text or number, got {value[name]!r}." for name in wrong]
 
 
+def _check_transition(value: object) -> list[str]:
+    if isinstance(value, str) and value.strip():
+        return []
+    return [f"transition expected the name of one transition or of the status it leads to, got {value!r}."]
+
+
 def _check_people(value: object) -> list[str]:
     if isinstance(value, list | tuple) and value and all(isinstance(p, str) and p.strip() for p in value):
         return []
     return [f"watchers expected a list of account ids (Cloud) or user names (Data Center), got {value!r}."]
 
 
-_CHECKS = {"assignee": _check_person, "field": _check_fields, "watchers": _check_people}
+_CHECKS = {
+    "assignee": _check_person,
+    "field": _check_fields,
+    "transition": _check_transition,
+    "watchers": _check_people,
+}

@@ -6,7 +6,7 @@ from connectors.contract import Connector
 from connectors.zendesk.client import connect
 from connectors.zendesk.settings import ZendeskSettings
 from connectors.zendesk.webhook import delivery_id, read, tickets, verify
-from connectors.zendesk.writeback import check_target, plan, stands_in
+from connectors.zendesk.writeback import check_target, plan
 
 CONNECTOR = Connector(
     vendor="zendesk",
@@ -18,6 +18,5 @@ CONNECTOR = Connector(
     read=read,
     plan=plan,
     check_target=check_target,
-    stands_in=stands_in,
     connect=connect,
 )

@@ -149,7 +149,6 @@ class ZendeskClient:
     def _put(self, ref: TicketRef, values: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """Update the ticket through zenpy; return the ticket and the audit that Zendesk answers."""
         from zenpy.lib.api_objects import Ticket as ZenpyTicket
-        from zenpy.lib.api_objects import TicketAudit
         from zenpy.lib.exception import ZenpyException
 
         # a fresh object for each attempt, set by attribute: zenpy drops None given to the constructor
@@ -158,10 +157,11 @@ class ZendeskClient:
             setattr(ticket, name, value)
         try:
             result = self._zenpy().tickets.update(ticket)
-            if not isinstance(result, TicketAudit) or str(result.ticket.id) != ref.id:
+            answered, audit = mapping(result, "ticket"), mapping(result, "audit")
+            if identity(answered.get("id")) != ref.id or not audit:
                 raise TypeError(type(result).__name__)
-            return result.ticket.to_dict(), result.audit.to_dict()
-        except (ZenpyException, AttributeError, KeyError, TypeError) as error:
+            return answered, audit
+        except (ZenpyException, requests.JSONDecodeError, AttributeError, TypeError) as error:
             raise TryLater("expected the ticket and its audit, got another answer with 200", sent=True) from error
 
     def _closed(self, ref: TicketRef) -> bool:
@@ -190,7 +190,7 @@ class ZendeskClient:
             end = "it was made private at once"
         except (TryLater, Refused) as error:
             end = f"and it is STILL PUBLIC ({error}): make comment {comment} private by hand"
-        raise Refused(f"ALARM: Zendesk made the internal note public; {end}", parts=frozenset({"note"}))
+        raise Refused(f"ALARM: Zendesk made the internal note public; {end}", parts=frozenset({"note"}), applied=True)
 
     # --- asking -----------------------------------------------------------------------------------------
     def _get(self, path: str, expected: str, *, about_ticket: bool = True, **params: Any) -> Mapping[str, Any]:
@@ -256,6 +256,7 @@ class ZendeskClient:
                 disable_cache=True,
             )
             self._mine.zenpy.tickets.protocol = parts.scheme
+            self._mine.zenpy.tickets._response_handlers = (_AsItCame,)
         return self._mine.zenpy
 
     @property
@@ -272,7 +273,20 @@ class ZendeskClient:
         warned = _IGNORED.search(response.headers.get("x-zendesk-api-warn", ""))
         keys = [key for key in re.findall(r'"(.*?)"', warned[1] if warned else "") if key != "ticket.id"]
         if keys:  # Zendesk answers 200 and drops what it does not know; this header is the only sign
-            _log.warning("zendesk.keys_ignored", extra={"site": self._site.name, "keys": keys})
+            _log.warning("zendesk.keys_ignored site=%s keys=%s", self._site.name, ",".join(keys))
+
+
+class _AsItCame:
+    """Zenpy's handler of answers that hands JSON on; its own makes objects of every field twice, 2 ms for a write."""
+
+    def __init__(self, *_: object) -> None: ...
+
+    @staticmethod
+    def applies_to(*_: object) -> bool:
+        return True
+
+    def build(self, response: requests.Response) -> Any:
+        return response.json()
 
 
 def _this_ticket(answer: Mapping[str, Any], ref: TicketRef) -> Mapping[str, Any]:

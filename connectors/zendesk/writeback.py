@@ -17,7 +17,7 @@ def plan(command: Command, ticket: Ticket, site: Site) -> tuple[Call, ...]:
     """Return the calls that bring the ticket to the command's level, in order."""
     if command.mode is Mode.OBSERVE:
         return ()
-    parts = {"note": True} if command.mode is Mode.NOTE else _parts(command)
+    parts = {"note": True} if command.mode is Mode.NOTE else _parts(command, ticket)
     call = Call(
         operation=command.operation,
         number=1,
@@ -49,12 +49,14 @@ def stands_in(ticket: Ticket, target: Target) -> bool | None:
     return None if not answers or None in answers else True
 
 
-def _parts(command: Command) -> dict[str, JSON]:
+def _parts(command: Command, ticket: Ticket) -> dict[str, JSON]:
     target = command.target
     followers = _list(target.get("followers"))
     parts: dict[str, JSON] = {}
     if command.take is Take.OWNERSHIP:
         parts |= {key: target[key] for key in ("group", "assignee") if target.get(key) is not None}
+        if "assignee" not in parts and stands_in(ticket, parts):  # moving it there again would unassign whoever has it
+            del parts["group"]
     else:  # a person who is named watches; the ticket stays with whom it is (DECISIONS 9)
         followers += [who for who in _list(target.get("assignee")) if who not in followers]
     if command.priority is not None:

@@ -79,18 +79,18 @@ def test_one_site_is_enough_and_everything_else_has_a_default(read: Read, tmp_pa
     assert settings.database == f"sqlite:///{tmp_path}/stepladder.db"
     assert (settings.server.host, settings.server.port, settings.server.threads) == ("127.0.0.1", 8080, 8)
     assert settings.server.body_limit == 5 * 1024 * 1024
-    assert (settings.worker.threads, settings.worker.settle, settings.worker.lease) == (4, 60, 30)
+    assert (settings.worker.threads, settings.worker.settle, settings.worker.stop) == (4, 60, 10)
     assert (settings.guards.escalations_in_10_minutes, settings.guards.adoptive_per_hour) == (50, 20)
     assert settings.sites["acme"].mode is Mode.OBSERVE
 
 
 def test_every_table_is_read(read: Read) -> None:
     settings = read(
-        "[server]\nport = 0\nthreads = 2\n[worker]\nsettle = 0.2\nlease = 20\nstop = 9\n"
+        "[server]\nport = 0\nthreads = 2\n[worker]\nsettle = 0.2\nstop = 9\n"
         '[guards]\nescalations_in_10_minutes = 5\n[sites.acme]\nvendor = "desk"\nurl = "http://127.0.0.1:4711"\n'
         'mode = "act"\nfields = { product = "360" }\n'
     )
-    assert (settings.server.port, settings.worker.settle, settings.worker.lease) == (0, 0.2, 20)
+    assert (settings.server.port, settings.worker.settle, settings.worker.stop) == (0, 0.2, 9)
     assert settings.guards.escalations_in_10_minutes == 5
     assert settings.sites["acme"].mode is Mode.ACT
     assert settings.sites["acme"].fields == {"product": "360"}
@@ -188,12 +188,12 @@ def test_other_peoples_variables_are_left_alone(read: Read) -> None:
         (f'[server]\nport = "80"\n{SITE}', 'server.port: found "80"; expected a whole number (0 takes any free port)'),
         (f"[server]\nport = true\n{SITE}", "server.port: found true; expected a whole number"),
         (f"[server]\nport = 70000\n{SITE}", "server.port: found 70000; expected less than or equal to 65535"),
-        (f"[worker]\nlease = 8\n{SITE}", "worker.stop: found 10; expected more than every site's read_timeout"),
+        (f"[worker]\nstop = 5\n{SITE}", "worker.stop: found 5; expected more than every site's read_timeout"),
         (f"server = 3\n{SITE}", "server: found 3; expected a table"),
         ("sites = 3\n", "sites: found 3; expected a table"),
         ("[sites]\nacme = 3\n", "sites.acme: found 3; expected a table"),
         (f'policy = "no.yaml"\n{SITE}', "policy: there is no file "),
-        (f'database = "postgresql://u:pw@h/d"\n{SITE}', "database: PostgreSQL comes later, with the `scale` extra"),
+        (f'database = "postgresql://u:pw@h/d"\n{SITE}', "database: PostgreSQL is not supported yet"),
         (f'database = "mysql://u:pw@h/d"\n{SITE}', "database: found an address that is not shown; expected sqlite:///"),
         (f'database = "sqlite:///:memory:"\n{SITE}', 'database: found "sqlite:///:memory:"; expected sqlite:///'),
         (f'database = "sqlite:///no/x.db"\n{SITE}', "database: there is no folder "),

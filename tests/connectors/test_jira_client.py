@@ -285,9 +285,9 @@ def test_what_is_about_the_moment_is_tried_later(cloud: Bench, fault: Fault, sen
 
 def test_again_at_once_is_tried_once_more(cloud: Bench) -> None:
     ticket, ref = cloud.open()
-    cloud.desk.faults.add(Fault(do="429", match="PUT", retry_after="1"))
+    cloud.desk.faults.add(Fault(do="429", match="PUT", retry_after="0.5"))
     cloud.client.carry_out(cloud.plan(ticket, priority=None)[0], ticket)
-    assert cloud.naps == [1.0]
+    assert cloud.naps == [0.5]
     assert cloud.desk.view(ref.id).edits == 1
 
 

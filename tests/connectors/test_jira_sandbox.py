@@ -18,7 +18,7 @@ from connectors.jira.sandbox import Sandbox, build
 from connectors.jira.settings import JiraSettings
 from connectors.sandboxing import Authority, Fault, Served
 from policies.commands import Command, Line, Note, Span, Take
-from policies.model import Event, Kind, Priority, Role, TicketRef
+from policies.model import Change, Event, Kind, Priority, Role, TicketRef
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
@@ -157,3 +157,61 @@ def test_both_deployments_can_be_configured(authority: Authority) -> None:
         section = tomllib.loads(desk.site_toml("x", "observe"))["sites"]["x"]
         assert JiraSettings(**section, **desk.secrets()).deployment == deployment
         desk.stop()
+
+
+# --- transitions --------------------------------------------------------------------------------------------
+def ask(ear: Ear, ticket: str, body: object = None) -> requests.Response:
+    secrets, cloud = ear.desk.secrets(), ear.desk.site.cloud
+    return requests.request(
+        "GET" if body is None else "POST",
+        f"{ear.desk.url}/rest/api/2/issue/{ticket}/transitions",
+        auth=("stepladder@example.com", secrets["token"]) if cloud else None,
+        headers={} if cloud else {"Authorization": f"Bearer {secrets['personal_token']}"},
+        json=body,
+        verify=str(ear.site.settings.ca_bundle),
+        timeout=5,
+    )
+
+
+def offered(ear: Ear, ticket: str) -> dict[str, str]:
+    return {way["name"]: way["id"] for way in ask(ear, ticket).json()["transitions"]}
+
+
+def test_what_is_offered_depends_on_where_the_issue_stands(ear: Ear) -> None:
+    ticket = ear.desk.open_ticket("Printer", "It burns")
+    before = offered(ear, ticket)
+    assert ask(ear, ticket, {"transition": {"id": before["Escalate this issue"]}}).status_code == 204
+    after = offered(ear, ticket)
+    assert "Escalate this issue" in before.keys() - after.keys()
+    assert "Resolve this issue" in before.keys() & after.keys()
+
+
+@pytest.mark.parametrize(
+    ("body", "cloud", "datacenter", "said"),
+    [
+        ({}, 400, 400, "Missing 'transition'"),
+        ({"transition": "51"}, 400, 400, "Missing 'transition'"),
+        ({"transition": {"id": "999"}}, 400, 500, "not valid for this issue"),
+        ({"transition": {"id": "71"}}, 400, 400, "not valid for the current state"),
+    ],
+)
+def test_a_wrong_transition_is_refused_in_jiras_words(
+    ear: Ear, body: object, cloud: int, datacenter: int, said: str
+) -> None:
+    ticket = ear.desk.open_ticket("Printer", "It burns")
+    answer = ask(ear, ticket, body)
+    assert answer.status_code == (cloud if ear.desk.site.cloud else datacenter)
+    assert said in answer.json()["errorMessages"][0]
+    assert ear.desk.site.find(ticket)["status"] == "10100"
+
+
+def test_a_transition_is_told_with_status_and_resolution(ear: Ear) -> None:
+    ticket = ear.desk.open_ticket("Printer", "It burns")
+    ask(ear, ticket, {"transition": {"id": offered(ear, ticket)["Resolve this issue"]}})
+    event = ear.events()[-1]
+    assert event.actor is not None
+    assert event.actor.role is Role.OURS
+    assert event.changes == (
+        Change(field="resolution", after="Done"),
+        Change(field="status", after="solved", after_name="Resolved"),
+    )

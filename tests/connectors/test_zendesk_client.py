@@ -225,9 +225,9 @@ def test_a_vendor_that_cannot_now_is_asked_once_and_left_alone(
 def test_try_again_at_once_is_obeyed_once(
     desk: Sandbox, client: ZendeskClient, ref: TicketRef, slept: list[float]
 ) -> None:
-    desk.faults.add(Fault(do="429", match=PUT, retry_after="1"))
+    desk.faults.add(Fault(do="429", match=PUT, retry_after="0.5"))
     assert send(client, ref, call()).vendor_id
-    assert slept == [1.0]
+    assert slept == [0.5]
     assert desk.view(ref.id).edits == 1
 
 
@@ -401,8 +401,8 @@ def test_what_zendesk_drops_silently_is_logged(
     desk.account.writable.remove("followers")
     send(client, ref, call(followers=["7004"], note=True))
     (record,) = caplog.records
-    assert record.message == "zendesk.keys_ignored"
-    assert vars(record)["keys"] == ["ticket.followers"]
+    assert record.message.startswith("zendesk.keys_ignored")
+    assert "keys=ticket.followers" in record.message
 
 
 # --- who we are ---------------------------------------------------------------------------------------------

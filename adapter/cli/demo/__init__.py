@@ -53,7 +53,8 @@ def _play(tools: Tools, folder: Path, *, once: bool) -> list[str]:
         for desk in stage.desks.values():
             desk.stop()
         serving.close()
-        thread.join(5)
+        if thread.ident is not None:
+            thread.join(5)
         house.stop()
     return wrong
 

@@ -86,6 +86,10 @@ def _ask_for_management(stage: Stage, vendor: str) -> None:
 
 def script(first: str, second: str) -> tuple[Scene, ...]:
     """Return the morning at two vendors; in a house with one vendor both are the same."""
+    return (*_arrivals(first, second), *_turns(first, second))
+
+
+def _arrivals(first: str, second: str) -> tuple[Scene, ...]:
     return (
         Scene(
             at=0.0,
@@ -119,6 +123,11 @@ def script(first: str, second: str) -> tuple[Scene, ...]:
             says="An agent raises the refund's priority to urgent",
             act=lambda s: _change(s, "refund", priority="urgent"),
         ),
+    )
+
+
+def _turns(first: str, second: str) -> tuple[Scene, ...]:
+    return (
         Scene(
             at=2.8,
             says=f"{second}: a printer is repaired, and breaks again",

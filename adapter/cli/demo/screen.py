@@ -19,6 +19,7 @@ class Screen:
         self._lock = threading.Lock()
         self._said: dict[str, str] = {}
         self._keys: dict[str, str] = {}
+        self._levels: dict[str, int] = {}
         self.reasons: dict[str, str] = {}
 
     def scene(self, text: str) -> None:
@@ -55,7 +56,12 @@ class Screen:
         ticket, why = str(fields["ticket"]), str(fields["why"])
         if fields.get("key"):
             self._keys[ticket] = str(fields["key"])
-        if fields["moved"]:
+        before, level = self._levels.get(ticket, 1), int(str(fields["level"]))
+        self._levels[ticket] = level
+        if level < before:
+            self.reasons[ticket] = f"moved down from level {before} by a person"
+            self._line("decided", ticket, f"{self.reasons[ticket]}: not written again without a new cause")
+        elif fields["moved"]:
             self.reasons[ticket] = why
             self._line("decided", ticket, f"level {fields['level']} · {fields['level_name']}: {why}")
         elif self._said.get(ticket) != why:

@@ -86,7 +86,7 @@ def upgrade() -> None:
         sa.Column("ref", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("row"),
     )
-    op.create_index("moves_of_site", "moves", ["site", "at"], unique=False)
+    op.create_index("moves_of_site", "moves", ["site", "at", "adoptive", "braking"], unique=False)
     op.create_table(
         "policies",
         sa.Column("revision", sa.Text(), nullable=False),
@@ -110,6 +110,7 @@ def upgrade() -> None:
         sa.Column("marks", sa.Integer(), server_default="0", nullable=False),
         sa.Column("revision", sa.Integer(), server_default="0", nullable=False),
         sa.Column("held", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("outside", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("case", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("ref"),
     )

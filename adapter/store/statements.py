@@ -1,0 +1,77 @@
+"""The statements of every delivery and every look, built once: to build one costs more than to run it.
+
+Values are named where they are used; a name that is no column (`this_ref`) is one that the statement only compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Double, Insert, Table, bindparam, case, func, select, text, true, update
+
+from adapter.store import tables as t
+
+READ_AT_ONCE = 100
+"""How many deliveries one look reads; a vendor that tells everything again must not fill the memory."""
+
+_THIS: Any = bindparam("this_ref")
+_SITE: Any = bindparam("site")
+
+# --- a look begins ------------------------------------------------------------------------------------------
+TICKET = select(t.tickets.c.revision, t.tickets.c.marks, t.tickets.c.case).where(t.tickets.c.ref == _THIS)
+UNREAD = (
+    select(t.deliveries)
+    .join(t.arrivals, t.arrivals.c.delivery == t.deliveries.c.row)
+    .where(t.arrivals.c.ref == _THIS, t.arrivals.c.read == text("false"))
+    .order_by(t.deliveries.c.row)
+    .limit(READ_AT_ONCE + 1)
+)
+OPEN_CALLS = select(t.calls).where(t.calls.c.ref == _THIS, t.calls.c.open == text("true")).order_by(t.calls.c.key)
+SWITCHES = select(t.switches.c.scope, t.switches.c.reason)
+ACTIVE = select(t.policies.c.revision).where(t.policies.c.active == text("true"))
+GOVERNED = select(
+    ACTIVE.scalar_subquery().label("active"),
+    select(t.modes.c.since).where(t.modes.c.site == _SITE).scalar_subquery().label("mode_since"),
+    func.count().filter(t.moves.c.adoptive).label("adoptive"),
+    func.count().filter(t.moves.c.at > bindparam("braking_since"), t.moves.c.braking).label("lately"),
+).where(t.moves.c.site == _SITE, t.moves.c.at > bindparam("adopted_since"))
+"""One row: the active policy, since when the site's mode, its adoptive moves of the last hour, its moves lately."""
+
+# --- a look ends --------------------------------------------------------------------------------------------
+_due_unless_marked = case(
+    (t.tickets.c.marks > bindparam("seen_marks"), bindparam("now", type_=Double)),
+    else_=bindparam("next_look", type_=Double),
+)
+THOUGHT = (
+    update(t.tickets)
+    .where(t.tickets.c.ref == _THIS, t.tickets.c.revision == bindparam("seen_revision"))
+    .values(revision=t.tickets.c.revision + 1, due_at=_due_unless_marked)
+)
+"""`case`, `held` and `outside` are set too, because the values that it is run with have them."""
+READ = (
+    update(t.arrivals)
+    .where(t.arrivals.c.ref == _THIS, t.arrivals.c.delivery == bindparam("this_delivery"))
+    .values(read=true())
+)
+LOOK = t.looks.insert()
+MOVE = t.moves.insert()
+ARRIVAL = t.arrivals.insert()
+
+
+class Inserts:
+    """The statements that each database spells in its own way; `insert` is its own."""
+
+    def __init__(self, insert: Callable[[Table], Any]) -> None:
+        self.delivery = insert(t.deliveries).on_conflict_do_nothing().returning(t.deliveries.c.row)
+        self.event: Insert = insert(t.events).on_conflict_do_nothing()
+        mark = insert(t.tickets)
+        sooner = case((t.tickets.c.due_at < mark.excluded.due_at, t.tickets.c.due_at), else_=mark.excluded.due_at)
+        self.mark: Insert = mark.on_conflict_do_update(
+            index_elements=["ref"], set_={"due_at": sooner, "marks": t.tickets.c.marks + 1}
+        )
+        call = insert(t.calls)
+        changing = ("ref", "state", "open", "attempted_at", "attempts", "outcome", "body")
+        self.call: Insert = call.on_conflict_do_update(
+            index_elements=["key"], set_={name: call.excluded[name] for name in changing}
+        )

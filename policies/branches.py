@@ -1,0 +1,241 @@
+"""A rule's condition as branches, each a set of answers that must come together, so that rules can be compared.
+
+For the linter. Nothing here looks at a ticket: of two branches it can be said whether both can be true at once, and
+whether one is never true without the other.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from policies.calendars import DAY, Calendar
+from policies.conditions import AllOf, AnyOf, Leaf, Node, Not, leaf, leaves
+from policies.model import Priority, Status
+from policies.policy import Duration, Policy, Rule
+from policies.ranges import Among, Called, Lasting, Range
+from policies.values import counted, ordered, words
+
+NONE = "none"
+"""The value of a field in which nothing stands, or which has none of the policy's words."""
+
+STATUSES = tuple(status.value for status in Status if not status.resolved)
+"""The statuses in which rules are looked at."""
+
+PRIORITIES = tuple(priority.word for priority in Priority)
+
+WEEK = 7 * DAY
+"""The minutes of a week."""
+
+_ONE_WORD = frozenset({"status", "product", "kind", "language", "channel"})
+_SEVERAL_WORDS = frozenset({"tags", "group", "form", "organization", "project"})
+_WITHOUT_CAUSE = frozenset({"level", "answered"})  # nothing brings their yes about, so it never makes a rule fire
+_CLOCK = "clock"
+_OTHER = "\0other"
+_TRUTH = frozenset({True, False})
+_NOTHING_YET = Among(frozenset({0}))  # or False: nobody asked, it never came back
+_MOST = 24
+
+Part = tuple[Leaf, bool]
+"""One question, and whether its answer must be yes or no."""
+
+
+class TooMany(Exception):
+    """A condition has more branches than are worth comparing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """Answers that must come together.
+
+    `ranges`: what each may be, by question and, for times, by what they count. `causes`: those of which one must be
+    news to make the rule fire. `conflict`: a question that no answer fits.
+    """
+
+    parts: tuple[Part, ...]
+    ranges: Mapping[str, Range]
+    causes: frozenset[str]
+    conflict: str | None = None
+
+    def at(self, level: int) -> Branch:
+        """Return the branch as it is at one level."""
+        here: Range = Among(frozenset({level}))
+        found = self.ranges["level"].both(here) if "level" in self.ranges else here
+        conflict = "level" if found.empty else self.conflict
+        return Branch(parts=self.parts, ranges={**self.ranges, "level": found}, causes=self.causes, conflict=conflict)
+
+    def values(self, question: str) -> frozenset[Any] | None:
+        """Return the values an answer may have; None if the branch does not ask."""
+        found = self.ranges.get(question)
+        return found.values if isinstance(found, Among) else None
+
+    def implies(self, other: Branch) -> bool:
+        """Say whether the other is true whenever this is."""
+        return other.ranges.keys() <= self.ranges.keys() and all(
+            self.ranges[question].within(wanted) for question, wanted in other.ranges.items()
+        )
+
+    def meets(self, other: Branch) -> bool:
+        """Say whether both may be true at once."""
+        shared = self.ranges.keys() & other.ranges.keys()
+        return not any(self.ranges[question].both(other.ranges[question]).empty for question in shared)
+
+    @property
+    def waits(self) -> tuple[tuple[Leaf, Duration], ...]:
+        """The questions that wait for a length of time to pass."""
+        asked = ((question, duration_in(question)) for question, holds in self.parts if holds)
+        return tuple((question, length) for question, length in asked if length is not None)
+
+
+class Answers:
+    """What the answers can be under one policy; makes the branches of its rules."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.open = {name: open_in_a_week(calendar) for name, calendar in policy.calendars.items()}
+        self.severities = policy.severity.names if policy.severity else ()
+        tiers = [tier.name for tier in policy.tiers]
+        everybody = any(not (t.organizations or t.tags or t.field_values) for t in policy.tiers)
+        self.domains: dict[str, frozenset[Any]] = {
+            "status": frozenset(STATUSES),
+            "priority": frozenset([*PRIORITIES, NONE]),
+            "severity": frozenset([*self.severities, NONE]),
+            "tier": frozenset(tiers if everybody else [*tiers, NONE]),
+            "level": frozenset(range(1, policy.top + 1)),
+        }
+        for question in (question for rule in policy.rules for question in leaves(rule.when)):
+            for name, said in _mentioned(question):
+                self.domains[name] = self.domains.get(name, frozenset()) | said
+
+    def branches(self, rule: Rule) -> tuple[Branch, ...]:
+        """Return the ways in which a rule's condition can be true. Raises TooMany."""
+        calendar = self.policy.calendars[rule.calendar or self.policy.calendar]
+        return tuple(self._branch(parts, calendar) for parts in _ways(rule.when))
+
+    def involved(self, branch: Branch, question: str, rule: Rule) -> list[Part]:
+        """Return the parts of a branch that say something about one question."""
+        calendar = self.policy.calendars[rule.calendar or self.policy.calendar]
+        return [part for part in branch.parts if question in self._ranges(*part, calendar)]
+
+    def counts(self, length: Duration, calendar: Calendar) -> str:
+        """Say what a duration counts: every minute, or the open hours of a calendar."""
+        always = self.open[calendar.name] == WEEK and not calendar.holidays and not calendar.closed
+        return _CLOCK if length.clock or always else calendar.name
+
+    def _branch(self, parts: tuple[Part, ...], calendar: Calendar) -> Branch:
+        ranges: dict[str, Range] = {}
+        causes: set[str] = set()
+        conflict = None
+        for question, holds in parts:
+            found = self._ranges(question, holds, calendar)
+            for name, wanted in found.items():
+                ranges[name] = ranges[name].both(wanted) if name in ranges else wanted
+                conflict = conflict or (name if ranges[name].empty else None)
+            if holds and question.name not in _WITHOUT_CAUSE:
+                causes.add(next(iter(found)))
+        causes -= {name for name in causes if ranges[name] == _NOTHING_YET}
+        return Branch(parts=parts, ranges=ranges, causes=frozenset(causes), conflict=conflict)
+
+    def _ranges(self, question: Leaf, holds: bool, calendar: Calendar) -> dict[str, Range]:
+        """Return what one answer says: first about its own question, then what follows from it."""
+        length = duration_in(question)
+        if length is not None:
+            return _lasting(question.name, length, holds, self.counts(length, calendar))
+        if question.name in _SEVERAL_WORDS:
+            said = _words(question.value)
+            return {question.name: Called(some=frozenset({said})) if holds else Called(none=said)}
+        name, fits = self._fits(question)
+        return {name: Among(frozenset(value for value in self.domains.get(name, _TRUTH) if fits(value) is holds))}
+
+    def _fits(self, question: Leaf) -> tuple[str, Callable[[Any], bool]]:
+        name, value = question.name, question.value
+        if name in _ONE_WORD:
+            return name, _words(value).__contains__
+        if name == "tier":
+            return name, words(value, "a tier").__contains__
+        if name == "level" or _number(question) is not None:
+            return name, counted(value)[0]
+        if name in ("priority", "severity"):
+            compare = ordered(value, PRIORITIES if name == "priority" else self.severities, name)[0]
+            return name, lambda word: word != NONE and compare(word)
+        if name == "custom":  # a single field: `_ways` has taken it apart
+            field, listed = next(iter(value.items()))
+            return f"custom.{field}", _words(listed).__contains__
+        if name in ("answered", "requested_by_staff"):
+            return name, lambda found: found is value
+        return f"{name} {json.dumps(value, sort_keys=True, default=str)}", bool
+
+
+def duration_in(question: Leaf) -> Duration | None:
+    """Return how long a question waits, if it is one about time."""
+    if not question.name.endswith("_for"):
+        return None
+    try:
+        return Duration.parse(question.value)
+    except ValueError:
+        return None
+
+
+def open_in_a_week(calendar: Calendar) -> int:
+    """Return the open minutes of a week without holidays."""
+    windows = [(day * DAY + opens, day * DAY + closes) for day, w in enumerate(calendar.hours) for opens, closes in w]
+    return len({minute % WEEK for opens, closes in windows for minute in range(opens, closes)})
+
+
+def _ways(node: Node, holds: bool = True) -> list[tuple[Part, ...]]:
+    """Return the ways in which a node can be true or, if not `holds`, false."""
+    if isinstance(node, Not):
+        return _ways(node.part, not holds)
+    if isinstance(node, Leaf):
+        apart = node.name == "custom" and isinstance(node.value, Mapping) and len(node.value) > 1
+        single = [leaf("custom", {field: said}) for field, said in node.value.items()] if apart else [node]
+        return [tuple((q, True) for q in single)] if holds else [((q, False),) for q in single]
+    parts: Iterable[Node] = node.parts if isinstance(node, AllOf | AnyOf) else ()
+    below = [_ways(part, holds) for part in parts]
+    found: list[tuple[Part, ...]] = [()]
+    if isinstance(node, AllOf) is not holds:
+        found = [way for ways in below for way in ways]
+    for ways in below if isinstance(node, AllOf) is holds else ():
+        if len(found) * len(ways) > _MOST:
+            raise TooMany
+        found = [(*before, *way) for before, way in itertools.product(found, ways)]
+    if len(found) > _MOST:
+        raise TooMany
+    return found
+
+
+def _lasting(name: str, length: Duration, holds: bool, counts: str) -> dict[str, Range]:
+    """Open hours are never more than hours: what has lasted four of the first has lasted four of the others."""
+    if not holds:
+        return {f"{name} {counts}": Lasting(less_than=length.length)}
+    names = [name, "at_level_for"] if name == "not_taken_for" else [name]
+    long = Lasting(least=length.length)
+    found: dict[str, Range] = {f"{n} {c}": long for n in names for c in dict.fromkeys((counts, _CLOCK))}
+    return {**found, "answered": Among(frozenset({False}))} if name == "unanswered_for" else found
+
+
+def _words(value: Any) -> frozenset[str]:
+    return frozenset(word.casefold() for word in words(value, "a word"))
+
+
+def _mentioned(question: Leaf) -> Iterator[tuple[str, frozenset[Any]]]:
+    """Yield the values that matter for questions whose answers are not a short list."""
+    if question.name in _ONE_WORD - {"status"}:
+        yield question.name, _words(question.value) | {_OTHER}
+    elif question.name == "custom":
+        for field, said in question.value.items():
+            yield f"custom.{field}", _words(said) | {_OTHER}
+    elif (number := _number(question)) is not None:
+        yield question.name, frozenset(n for n in (0, 1, number - 1, number, number + 1) if n >= 0)
+
+
+def _number(question: Leaf) -> int | None:
+    """Return the number with which a count, such as that of the reopenings, is compared."""
+    value = question.value
+    if isinstance(value, Mapping) and len(value) == 1:
+        value = next(iter(value.values()))
+    counts = isinstance(value, int) and not isinstance(value, bool) and question.name not in ("level", *_ONE_WORD)
+    return value if counts and question.name not in ("tier", "custom") else None

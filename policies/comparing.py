@@ -1,0 +1,285 @@
+"""What is wrong with a policy's rules: such as can never fire, shadow each other, fire too often, or leave gaps.
+
+For the linter. Only what follows from the conditions is said; what might be so for some tickets is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from policies.branches import NONE, PRIORITIES, STATUSES, Answers, Branch, Part
+from policies.commands import Mode
+from policies.conditions import leaves
+from policies.findings import Finding, Reason, listed, named, said
+from policies.model import Priority
+from policies.policy import Policy, Step
+from policies.ranges import Among
+
+_MOST_COMPARED = 200
+_STATES = frozenset({"status", "priority", "severity", "tier", "tags", "product", "kind", "form", "group"})
+_STATES |= {"organization", "project", "language", "channel"}
+_OFTEN = frozenset({"reopens", "requested_by_staff"})  # each further time is a cause of its own
+
+_BORN: dict[str, frozenset[Any]] = {
+    "level": frozenset({1}),
+    "status": frozenset({"new"}),
+    "reopens": frozenset({0}),
+    "answered": frozenset({False}),
+    "requested_by_staff": frozenset({False}),
+}
+
+
+def compared(policy: Policy, answers: Answers, rules: Sequence[Reason]) -> Iterator[Finding]:
+    """Yield what is wrong with the rules."""
+    for reason in rules:
+        dead = list(_dead(reason, answers))
+        yield from dead
+        if reason.live:
+            yield from _stuck(reason)
+            yield from _climbing(reason, answers, policy)
+            yield from _at_birth(reason, answers)
+            yield from _paused(reason, policy)
+            yield from _lowering(reason, policy)
+    if len(rules) <= _MOST_COMPARED:
+        shadowed = {reason.index: by for reason in rules if (by := _shadow(reason, rules)) is not None}
+        yield from (_covered(rules[index], by) for index, by in shadowed.items())
+        yield from _overlaps([reason for reason in rules if reason.index not in shadowed])
+    yield from _gaps(policy, answers, rules)
+    yield from _unreached(policy, rules)
+
+
+# --- one rule -----------------------------------------------------------------------------------------------------
+def _dead(reason: Reason, answers: Answers) -> Iterator[Finding]:
+    """Find conditions, or parts of them, that never make the rule fire."""
+    if not reason.branches or len(reason.live) == len(reason.branches):
+        return
+    alive = {id(question) for branch in reason.live for question, _ in branch.parts}
+    written = {id(question) for question in leaves(reason.rule.when)}  # not one of several fields taken apart
+    told: set[str] = set()
+    for branch in reason.branches:
+        lost = [part for part in branch.parts if id(part[0]) in written - alive]
+        if branch in reason.live or (reason.live and not lost):
+            continue
+        sentence = _conflict(reason, branch, answers) if branch.conflict else _without_cause(branch)
+        if reason.live:
+            sentence = f"a part of its condition, {said(*lost)}, never makes it fire: {sentence}"
+        if sentence not in told:
+            told.add(sentence)
+            yield reason.warning(sentence) if reason.live else reason.error(f"it never fires: {sentence}")
+
+
+def _conflict(reason: Reason, branch: Branch, answers: Answers) -> str:
+    parts = answers.involved(branch, branch.conflict or "", reason.rule)
+    if len({id(question) for question, _ in parts}) > 1:
+        return f"{said(*parts)} exclude each other"
+    question, holds = parts[0]
+    if question.name == "status" and holds:
+        return f"no ticket that can climb has {said(*parts)}; a status is one of {', '.join(STATUSES)}"
+    return f"{said(*parts)} is never so"
+
+
+def _without_cause(branch: Branch) -> str:
+    return (
+        f"{said(*branch.parts)} can be so without anything having happened, and a rule fires because something did; "
+        "add what happens, such as `unanswered_for: 1h`, or a field that takes a value"
+    )
+
+
+def _stuck(reason: Reason) -> Iterator[Finding]:
+    if any(reason.climbs(branch) for branch in reason.live):
+        return
+    levels = sorted(set().union(*(branch.values("level") or range(1, reason.top + 1) for branch in reason.live)))
+    where = f"it is true only at level {listed([str(level) for level in levels], 'or')}"
+    if reason.rule.go_to is Step.NEXT_LEVEL or levels[0] >= reason.top:
+        yield reason.error(f"it leads nowhere: {where}, and the ladder ends there")
+    else:
+        yield reason.error(f"it leads nowhere: {where}, and `go_to: {reason.rule.go_to}` is not above that")
+
+
+def _climbing(reason: Reason, answers: Answers, policy: Policy) -> Iterator[Finding]:
+    """Find rules that would climb again and again."""
+    for branch in reason.live if reason.rule.go_to is Step.NEXT_LEVEL else ():
+        states = [part for part in branch.parts if part[1] and (part[0].name in _STATES or part[0].name == "custom")]
+        only = all(cause in _STATES or cause.startswith("custom.") for cause in branch.causes)
+        if only or "status" in branch.causes:
+            parts = states if only else [part for part in states if part[0].name == "status"]
+            advice = "name the level" if only else "say which statuses do not count: `not: {status: […]}` is no cause"
+            yield reason.warning(f"it climbs one more level each time {said(*parts)} becomes true again; {advice}")
+            break
+    again = reason.rule.again
+    calendar = policy.calendars[reason.rule.calendar or policy.calendar]
+    for question, length in (wait for branch in reason.live if again for wait in branch.waits):
+        same = again is not None and answers.counts(length, calendar) == answers.counts(again, calendar)
+        if again is not None and same and again.length < length.length:
+            yield reason.warning(
+                f"`again: after {again}` is shorter than {said((question, True))}: a ticket that somebody moved down "
+                "climbs again before it has waited that long once more"
+            )
+            break
+
+
+def _at_birth(reason: Reason, answers: Answers) -> Iterator[Finding]:
+    if any(1 in reason.climbs(branch) and _holds_at_birth(branch, answers) for branch in reason.live):
+        yield reason.warning("it fires at once for every new ticket, so that nothing is ever done at level 1")
+
+
+def _holds_at_birth(branch: Branch, answers: Answers) -> bool:
+    """Say whether every ticket has these answers when it is created."""
+    for question, found in branch.ranges.items():
+        every = answers.domains.get(question, frozenset({True, False})) - ({NONE} if question != "tier" else set())
+        if not isinstance(found, Among) or not found.values >= _BORN.get(question, every):
+            return False
+    return bool(branch.causes & _STATES)
+
+
+def _paused(reason: Reason, policy: Policy) -> Iterator[Finding]:
+    for branch in reason.live:
+        statuses = branch.values("status") or frozenset(STATUSES)
+        if branch.waits and statuses <= set(policy.pause_while):
+            waits = said(*((question, True) for question, _ in branch.waits))
+            status = listed(sorted(statuses), "or")
+            yield reason.warning(f"no time counts while a ticket is {status} (`pause_while`), so {waits} stands still")
+            return
+
+
+def _lowering(reason: Reason, policy: Policy) -> Iterator[Finding]:
+    for branch in reason.live:
+        asked = branch.values("priority") or frozenset({NONE})
+        least = min((Priority[word.upper()] for word in asked - {NONE}), default=None)
+        for level in reason.climbs(branch) if least is not None and NONE not in asked else ():
+            to = policy.level(reason.leads(level)[1])
+            if to.priority is not None and not to.priority.raise_only and least and to.priority.to < least:
+                yield reason.warning(
+                    f"{named(to)} sets the priority to {to.priority.to.word}, which lowers that of the tickets this "
+                    f"rule is about; `{{at_least: {to.priority.to.word}}}` never lowers"
+                )
+                return
+
+
+# --- two rules ----------------------------------------------------------------------------------------------------
+def _shadow(reason: Reason, rules: Sequence[Reason]) -> Reason | None:
+    """Return another rule that is true whenever this is, no later, and leads as high; of two equal ones the first."""
+    for other in rules:
+        if other is not reason and _covers(other, reason):
+            if other.index > reason.index and _covers(reason, other):
+                continue
+            return other
+    return None
+
+
+def _covers(other: Reason, reason: Reason) -> bool:
+    modes = list(Mode)
+    weaker = modes.index(Mode.least(other.rule.mode)) < modes.index(Mode.least(reason.rule.mode))
+    if weaker or (reason.rule.again is not None and other.rule.again is None):
+        return False
+    cells = [(branch, level) for branch in reason.live for level in reason.climbs(branch)]
+    return bool(cells) and all(_covers_at(other, reason, branch, level) for branch, level in cells)
+
+
+def _covers_at(other: Reason, reason: Reason, branch: Branch, level: int) -> bool:
+    both_asked = other.rule.go_to is Step.REQUESTED_LEVEL and reason.rule.go_to is Step.REQUESTED_LEVEL
+    if not both_asked and other.leads(level)[0] < reason.leads(level)[1]:
+        return False
+    relative = isinstance(other.rule.go_to, Step)
+    here = branch.at(level)
+    return any(here.implies(wide) and not (relative and _earlier(wide, here)) for wide in other.live)
+
+
+def _earlier(wide: Branch, narrow: Branch) -> bool:
+    """Say whether the wide branch may have fired, and used up its cause, before the narrow one is true."""
+    return any(narrow.ranges.get(cause) != wide.ranges[cause] for cause in wide.causes - _OFTEN)
+
+
+def _covered(reason: Reason, by: Reason) -> Finding:
+    return reason.warning(
+        f'it moves nothing that rule "{by.rule.name}" would not: whenever it is true, that one is, no later, and '
+        "leads as high; remove one, or let this one lead higher"
+    )
+
+
+def _overlaps(rules: Sequence[Reason]) -> Iterator[Finding]:
+    for position, first in enumerate(rules):
+        for second in rules[position + 1 :]:
+            clash = _clash(first, second)
+            if clash is not None:
+                level, parts = clash
+                low, high = sorted((first, second), key=lambda reason: reason.leads(level))
+                yield second.warning(
+                    f'by {said(*parts)} it fires at the same moment as rule "{first.rule.name}" for a ticket that both '
+                    f'are about; "{high.rule.name}" wins, since level {high.leads(level)[1]} is above '
+                    f"{low.leads(level)[1]}; if that is not meant, let one exclude the other"
+                )
+
+
+def _clash(first: Reason, second: Reason) -> tuple[int, list[Part]] | None:
+    """Return a level, and the shared causes, at which two rules fire at one moment to different levels.
+
+    That one rule is a special case of the other is how ladders are built, and no mistake.
+    """
+    for a in first.live:
+        for b in second.live:
+            shared = _same_moment(a, b)
+            if not shared or not a.meets(b):
+                continue
+            for level in set(first.climbs(a)) & set(second.climbs(b)):
+                here, there = a.at(level), b.at(level)
+                special = any(here.implies(w) for w in second.live) or any(there.implies(w) for w in first.live)
+                fixed = len({*first.leads(level), *second.leads(level)}) == 2
+                asked = Step.REQUESTED_LEVEL in (first.rule.go_to, second.rule.go_to)
+                if fixed and not asked and not special:
+                    return level, [part for part in a.parts if part[1] and part[0].name in shared]
+    return None
+
+
+def _same_moment(a: Branch, b: Branch) -> frozenset[str]:
+    """Return the names of the causes that make both branches true at one moment; none if they wait for other things."""
+    moments = [frozenset(c for c in x.causes if c not in _STATES and not c.startswith("custom.")) for x in (a, b)]
+    shared = moments[0] if any(moments) else a.causes & b.causes
+    if any(moments) and moments[0] != moments[1]:
+        return frozenset()
+    same = frozenset(cause.split()[0] for cause in shared if a.ranges[cause] == b.ranges[cause])
+    return same if len(same) == len(shared) or not any(moments) else frozenset()
+
+
+# --- all rules ----------------------------------------------------------------------------------------------------
+def _gaps(policy: Policy, answers: Answers, rules: Sequence[Reason]) -> Iterator[Finding]:
+    if any(not reason.branches for reason in rules):
+        return
+    asked = {question.name for rule in policy.rules for question in leaves(rule.when)}
+    at_first = [branch for reason in rules for branch in reason.live if 1 in reason.climbs(branch)]
+    automatic = [branch for branch in at_first if "requested_by_staff" not in branch.causes]
+    ways: tuple[tuple[str, tuple[str, ...], Callable[[str], str]], ...] = (
+        ("priority", PRIORITIES, lambda w: f"the priority {w}" if w != NONE else "no priority"),
+        ("severity", answers.severities, lambda w: f"the severity {w}" if w != NONE else "no impact or no urgency"),
+        ("tier", tuple(tier.name for tier in policy.tiers), lambda w: f"the tier {w}" if w != NONE else "no tier"),
+    )
+    for question, values, words in ways:
+        found = [branch.values(question) or answers.domains[question] for branch in automatic]
+        missing = [v for v in (*values, NONE) if v in answers.domains[question] and not any(v in f for f in found)]
+        if question in asked and missing and automatic:
+            yield Finding(
+                severity="warning",
+                about="rules",
+                sentence=f"no rule ever leads a ticket up that has {listed([words(v) for v in missing], 'or')}",
+                at=("rules",),
+            )
+
+
+def _unreached(policy: Policy, rules: Sequence[Reason]) -> Iterator[Finding]:
+    """Find levels to which nothing leads."""
+    reached: set[int] = {1}
+    for number in range(1, policy.top):
+        for reason in rules:
+            climbs = not reason.branches or any(number in reason.climbs(branch) for branch in reason.live)
+            if climbs and number in reached:
+                lowest, highest = reason.leads(number)
+                reached |= set(range(lowest, highest + 1))
+    for level in policy.levels:
+        if level.number not in reached:
+            yield Finding(
+                severity="warning",
+                about=named(level),
+                sentence="no rule leads to it, and a ticket comes there only by a person's hand",
+                at=("levels", level.number - 1),
+            )

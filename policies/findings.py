@@ -1,0 +1,108 @@
+"""What the linter finds, and a policy as it looks at it: every rule with its branches and where they lead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from policies.branches import Answers, Branch, Part, TooMany
+from policies.policy import Level, Policy, Rule, Step
+
+Place = tuple[str | int, ...]
+"""The keys and indexes that lead to a part of the document."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something in a policy that its author can hardly have meant.
+
+    An `error` can never do what it says; a `warning` may be meant. `about`: which rule, level or section; `at`: how to
+    get there in the document, and `line` (from 1; 0: not known) where that is in the policy's text.
+    """
+
+    severity: Literal["error", "warning"]
+    about: str
+    sentence: str
+    at: Place = ()
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.about}: {self.sentence}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """A rule as the linter sees it.
+
+    `branches`: the ways in which its condition can be true, empty if there are too many to be compared. `live`: those
+    that can make it fire.
+    """
+
+    rule: Rule
+    index: int
+    top: int
+    branches: tuple[Branch, ...]
+    live: tuple[Branch, ...]
+
+    def leads(self, level: int) -> tuple[int, int]:
+        """Return the lowest and the highest level the rule may lead to from here; a request may name any."""
+        if self.rule.go_to is Step.REQUESTED_LEVEL:
+            return level, self.top
+        if self.rule.go_to is Step.NEXT_LEVEL:
+            return (min(level + 1, self.top),) * 2
+        return (int(self.rule.go_to),) * 2
+
+    def climbs(self, branch: Branch) -> tuple[int, ...]:
+        """Return the levels at which the branch can be true and the rule leads up."""
+        allowed = branch.values("level") or range(1, self.top)
+        return tuple(level for level in sorted(allowed) if self.leads(level)[1] > level)
+
+    def error(self, sentence: str) -> Finding:
+        """Return what can never do what it says."""
+        return self._finding("error", sentence)
+
+    def warning(self, sentence: str) -> Finding:
+        """Return what may be meant, but hardly is."""
+        return self._finding("warning", sentence)
+
+    def _finding(self, severity: Literal["error", "warning"], sentence: str) -> Finding:
+        about = f'rule "{self.rule.name}"'
+        return Finding(severity=severity, about=about, sentence=sentence, at=("rules", self.index))
+
+
+def reasons(policy: Policy, answers: Answers) -> tuple[Reason, ...]:
+    """Return the rules with their branches."""
+    found = []
+    for index, rule in enumerate(policy.rules):
+        try:
+            branches = answers.branches(rule)
+        except TooMany:
+            branches = ()
+        live = tuple(branch for branch in branches if branch.conflict is None and branch.causes)
+        found.append(Reason(rule=rule, index=index, top=policy.top, branches=branches, live=live))
+    return tuple(found)
+
+
+def named(level: Level) -> str:
+    """Name a level as people do."""
+    return f"level {level.number} ({level.name})"
+
+
+def said(*parts: Part) -> str:
+    """Write questions as a policy does."""
+    texts = [f"{q.name}: {_plain(q.value)}" if holds else f"not: {{{q.name}: {_plain(q.value)}}}" for q, holds in parts]
+    return listed([f"`{text}`" for text in dict.fromkeys(texts)])
+
+
+def listed(words: list[str], last: str = "and") -> str:
+    """Join words as people do."""
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_plain(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_plain, value)) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)

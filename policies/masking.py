@@ -1,0 +1,62 @@
+"""What must never be quoted: card numbers, passwords, keys. Customers write them; notes do not repeat them."""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "•••"
+
+_NUMBER = re.compile(r"\d+(?:\W{1,3}\d+|_\d+)*")
+_GROUP = re.compile(r"\d+")
+_CARD = range(13, 20)  # digits of a card number (ISO/IEC 7812)
+_QUOTES = "\"'“”„‘’«»`"
+_SECRET = re.compile(
+    rf"(?i)((?:pass(?:word|wort|wd|phrase|code)|pwd|kennwort|geheimnis|secret|token|credentials?|(?:api|access|private)"
+    rf"[ _-]?key|(?<![^\W_])(?:pass|pw|pin|cvv|cvc|tan))s?[{_QUOTES}]?)"
+    rf"(\s*(?:\b(?:is|was|ist|war|lautet)\b\s*:?|[:=]+>?)\s*[{_QUOTES}]?)([^\s{_QUOTES}]+)"
+)
+_BEARER = re.compile(r"(?i)\b(bearer|basic)(\s+)([a-z0-9._~+/=-]{8,})")
+_KEY = re.compile(r"\b(?:sk|pk|rk|ghp|gho|ghs|glpat|xox[abprs]|AKIA|ASIA|eyJ)[A-Za-z0-9._-]{12,}")
+_IN_ADDRESS = re.compile(r"(\w+://[^\s:/@]+:)([^\s@/]+)(?=@)")
+
+
+def masked(text: str) -> str:
+    """Hide card numbers, keys, and what follows words such as `password:`."""
+    text = _IN_ADDRESS.sub(lambda m: m[1] + HIDDEN, text)
+    text = _SECRET.sub(lambda m: m[1] + m[2] + HIDDEN, text)
+    text = _BEARER.sub(lambda m: m[1] + m[2] + HIDDEN, text)
+    return _NUMBER.sub(lambda m: _without_cards(m[0]), _KEY.sub(HIDDEN, text))
+
+
+def _without_cards(number: str) -> str:
+    """Hide every card number among groups of digits, however they are grouped; the last four digits may be read."""
+    groups = list(_GROUP.finditer(number))
+    hidden: set[int] = set()
+    for first in range(len(groups)):
+        digits = ""
+        for last in range(first, len(groups)):
+            digits += groups[last][0]
+            if len(digits) >= _CARD.stop:
+                break
+            if len(digits) in _CARD and _luhn(digits):
+                hidden.update(range(first, last + 1))
+    if not hidden:
+        return number
+    kept, at = [], 0
+    for index, group in enumerate(groups):
+        if index in hidden:
+            kept.append(number[at : group.start()] if index - 1 not in hidden else "")
+            kept.append("" if index + 1 in hidden else f"{HIDDEN}• {_last_four(groups, index)}")
+        else:
+            kept.append(number[at : group.end()])
+        at = group.end()
+    return "".join(kept)
+
+
+def _last_four(groups: list[re.Match[str]], last: int) -> str:
+    return "".join(group[0] for group in groups[max(last - 3, 0) : last + 1])[-4:]
+
+
+def _luhn(digits: str) -> bool:
+    doubled = (int(d) * (1 + i % 2) for i, d in enumerate(reversed(digits)))
+    return sum(n - 9 if n > 9 else n for n in doubled) % 10 == 0

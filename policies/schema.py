@@ -1,0 +1,113 @@
+"""The grammar of a policy as JSON Schema, so that an editor completes and explains its keys while it is written.
+
+Nothing is kept here twice: sections come from the readers of the document, conditions from the registry. What values a
+condition takes is found by asking the document's own reader. Every policy that loads fits the schema; that a policy
+fits does not mean that it loads, because names that refer to each other are beyond a schema.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from typing import Any, get_args, get_type_hints
+
+from policies import conditions
+from policies.document import sections
+from policies.examples import examples
+from policies.model import Ticket
+from policies.rulebook import WHEN, Names, rules, when
+from policies.shapes import Schema, either, keyed, length, one_or_many, table, text, whole
+from policies.source import Fault, read
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+ORDERS = ("at_least", "at_most", "more_than", "less_than")
+"""The comparisons that are tried on each condition."""
+
+_WORD = "billing"
+_UNJUDGED = Names(top=None, severities=None, tiers=None, calendars=None)
+_JUDGED = Names(top=None, severities=(_WORD, "another"), tiers=(_WORD,), calendars=None)
+
+
+def schema() -> dict[str, Any]:
+    """Return the schema of a policy document."""
+    needs, may = sections()
+    needs["rules"] = rules(_UNJUDGED).meaning("Reasons to go up; all are looked at, and the highest level wins.")
+    may["tests"] = examples("", None, None, None, None, None).meaning("What must be true of all this; run by `check`.")
+    return {
+        "$schema": DIALECT,
+        "title": "Escalation policy",
+        "description": "Which tickets it is about, the levels, and the reasons to go up.",
+        **keyed(needs, may),
+        "$defs": {"when": _when()},
+    }
+
+
+def schema_text() -> str:
+    """Return the schema as it is shipped."""
+    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+# --- conditions ---------------------------------------------------------------------------------------------------
+def _when() -> Schema:
+    """Return the schema of a `when`: all keys of a section must hold, and all entries of a list."""
+    nested = {"$ref": WHEN}
+    several: Schema = {"type": "array", "items": nested, "minItems": 1}
+    properties: dict[str, Schema] = {
+        "all": {**several, "description": "All of these must hold."},
+        "any": {**several, "description": "At least one of these must hold."},
+        "not": {**nested, "description": "This must not hold."},
+        **{name: _condition(found) for name, found in conditions.REGISTRY.items()},
+    }
+    keys: Schema = {"type": "object", "properties": properties, "minProperties": 1, "additionalProperties": False}
+    return {"description": "Conditions that must all hold.", **either(keys, several)}
+
+
+def _condition(found: conditions.Condition) -> Schema:
+    forms = _forms(found.name)
+    values = forms[0] if len(forms) == 1 else either(*forms)
+    shown = read(found.example)[0].get(found.name)
+    return {"description": found.summary, **values, "examples": [shown.plain] if shown is not None else []}
+
+
+def _forms(name: str) -> list[Schema]:
+    """Return the schemas of all that the reader takes as this condition's value."""
+    sample, fits = _scalar(name)
+    if _takes(name, {"some field": sample}):
+        return [table(text, lambda _: one_or_many(text)).schema]
+    forms = [fits]
+    if _takes(name, [sample]):
+        forms.append({"type": "array", "items": fits, "minItems": 1})
+    compared = {order: fits for order in ORDERS if _takes(name, {order: sample})}
+    if compared:
+        one = {"minProperties": 1, "maxProperties": 1}
+        forms.append({"type": "object", "properties": compared, **one, "additionalProperties": False})
+    return forms
+
+
+def _scalar(name: str) -> tuple[Any, Schema]:
+    """Return a single value that a condition takes, and the schema of all such values."""
+    known = _vocabulary(name)
+    enumerated = {"enum": known}
+    candidates: list[tuple[Any, Schema]] = [
+        (True, {"type": "boolean"}),
+        (_WORD, either(enumerated, text.schema) if known else text.schema),
+        *((word, enumerated) for word in known[:1]),
+        ("30m", length.schema),
+        (2, whole.schema),
+    ]
+    return next(((value, fits) for value, fits in candidates if _takes(name, value)), (_WORD, {}))
+
+
+def _vocabulary(name: str) -> list[str]:
+    """Return the words that a ticket's field of that name can hold, if they are counted."""
+    kinds = get_args(get_type_hints(Ticket).get(name)) or ()
+    found = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Enum)), None)
+    return [str(getattr(member, "word", member.value)) for member in found] if found else []
+
+
+def _takes(name: str, value: Any) -> bool:
+    try:
+        when(_JUDGED)(read(json.dumps({name: value}))[0])
+    except Fault:
+        return False
+    return True

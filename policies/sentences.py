@@ -1,0 +1,265 @@
+"""A policy read aloud: conditions, durations, calendars and targets in words that people say. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from itertools import groupby
+from typing import Any
+
+from policies.calendars import DAY, Calendar, Window
+from policies.commands import Mode, Take
+from policies.conditions import REGISTRY, AllOf, AnyOf, Leaf, Node, Not
+from policies.model import JSON
+from policies.policy import Choice, Duration, Level, Policy, Rule, Step, Tier
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_UNITS = (("hour", 3600), ("minute", 60), ("second", 1))
+_COMPARED = {"at_least": "{} or above", "at_most": "{} or below", "more_than": "above {}", "less_than": "below {}"}
+_COUNTED = {
+    "at_least": "at least {}",
+    "at_most": "at most {}",
+    "more_than": "more than {}",
+    "less_than": "fewer than {}",
+}
+_NOUNS = {"kind": "ticket type", "form": "form or request type", "tier": "customer's tier"}
+_NAMES = {"group": "groups", "kind": "types", "form": "forms or request types", "tags": "tags"}
+THIS_LONG = "this long"
+"""How the registry's sentences say the length that a time condition waits for."""
+
+
+def capital(sentence: str) -> str:
+    """Begin with a capital letter."""
+    return sentence[:1].upper() + sentence[1:]
+
+
+def listed(words: Iterable[object], last: str = "or") -> str:
+    """Join words as people do: `a, b or c`."""
+    said = [str(word) for word in words]
+    return f" {last} ".join([", ".join(said[:-1]), said[-1]]) if len(said) > 1 else "".join(said)
+
+
+# --- time ---------------------------------------------------------------------------------------------------------
+def spelled(length: timedelta) -> str:
+    """Spell a length of time: `1 hour 30 minutes`."""
+    left, parts = int(length.total_seconds()), []
+    for unit, seconds in _UNITS:
+        number, left = divmod(left, seconds)
+        parts += [f"{number} {unit}{'' if number == 1 else 's'}"] if number else []
+    return " ".join(parts) or "no time"
+
+
+def counted(length: Duration, calendar: str) -> str:
+    """Spell a duration with what it counts: `4 hours of office time`, `3 days by the clock`."""
+    if not length.clock and calendar != "always":
+        return f"{spelled(length.length)} of {calendar} time"
+    days, rest = divmod(length.length, timedelta(days=1))
+    return f"{f'{days} days' if days > 1 and not rest else spelled(length.length)} by the clock"
+
+
+def day(at: date) -> str:
+    """Write a date: `24 December 2026`."""
+    return f"{at.day} {at:%B %Y}"
+
+
+def hours(calendar: Calendar) -> list[str]:
+    """Say when a calendar is open, a line for days that are alike."""
+    lines = []
+    for windows, run in groupby(range(7), key=lambda number: calendar.hours[number]):
+        days = list(run)
+        name = _DAYS[days[0]] if len(days) == 1 else f"{_DAYS[days[0]]}–{_DAYS[days[-1]]}"
+        lines.append(f"{'every day' if len(days) == 7 else name}: {_windows(windows)}")
+    return lines
+
+
+def _windows(windows: Sequence[Window]) -> str:
+    return ", ".join(f"{_wall(opens)}–{_wall(closes)}" for opens, closes in windows) or "closed"
+
+
+def _wall(minute: int) -> str:
+    number, late = (minute, "") if minute <= DAY else (minute - DAY, " next day")
+    return f"{number // 60:02d}:{number % 60:02d}{late}"
+
+
+def closed(calendar: Calendar) -> list[str]:
+    """Say on which dates a calendar is closed all day."""
+    lines = []
+    if calendar.holidays:
+        first, last = min(calendar.holidays), max(calendar.holidays)
+        names = dict.fromkeys(calendar.holidays[at] for at in sorted(calendar.holidays))
+        lines.append(f"{len(calendar.holidays)} public holidays, {first.year} to {last.year}: {', '.join(names)}")
+    if calendar.closed:
+        lines.append(f"closed on {listed((day(at) for at in sorted(calendar.closed)), 'and')}")
+    return lines
+
+
+# --- conditions ---------------------------------------------------------------------------------------------------
+def reason(rule: Rule, policy: Policy) -> str:
+    """Say when a rule fires, as one sentence."""
+    return capital(in_words(rule.when, rule.calendar or policy.calendar)) + "."
+
+
+def remarks(rule: Rule, policy: Policy) -> list[str]:
+    """Say what else there is to know about a rule."""
+    said = [f"Counts the calendar {rule.calendar}."] if rule.calendar else []
+    if rule.again is not None:
+        said.append(f"Once more for the same cause after {counted(rule.again, rule.calendar or policy.calendar)}.")
+    return said + ([capital(mode(rule.mode)) + "."] if rule.mode else [])
+
+
+def in_words(node: Node, calendar: str, so: bool = True) -> str:
+    """Say a condition, or its opposite, in words that fit behind `when`."""
+    if isinstance(node, Not):
+        return in_words(node.part, calendar, not so)
+    if isinstance(node, AllOf | AnyOf):
+        return _joined(node, calendar, so)
+    if isinstance(node, Leaf):
+        return _leaf(node.name, node.value, calendar, so)
+    return str(node)
+
+
+def _joined(node: AllOf | AnyOf, calendar: str, so: bool) -> str:
+    every = isinstance(node, AllOf) is so
+    parts = [in_words(part, calendar, so) for part in node.parts]
+    if len(parts) == 1:
+        return parts[0]
+    both = ", ".join(parts[:-1]) + (f", and {parts[-1]}" if every else f", or {parts[-1]}")
+    return both if every else f"either {both}"
+
+
+def _leaf(name: str, value: Any, calendar: str, so: bool) -> str:
+    summary = REGISTRY[name].summary if name in REGISTRY else ""
+    if THIS_LONG in summary:
+        length = counted(Duration.parse(value), calendar)
+        sentence = summary.partition(f"{THIS_LONG}")[0].strip()
+        sentence = f"{sentence[:1].lower()}{sentence[1:]} {length}"
+        return sentence if so else f"it is not yet so that {sentence}"
+    special = _SAID.get(name)
+    if special is not None:
+        return special(value, so)
+    if isinstance(value, bool):
+        return f"{_plain(name)}: {'yes' if value is so else 'no'}"
+    return f"the {_NOUNS.get(name, _plain(name))} {_is(so)} {_value(value, _COMPARED)}"
+
+
+def _is(so: bool) -> str:
+    return "is" if so else "is not"
+
+
+def _plain(word: object) -> str:
+    return str(word).replace("_", " ")
+
+
+def _value(value: Any, orders: Mapping[str, str]) -> str:
+    if isinstance(value, Mapping):
+        return listed((orders.get(str(o), f"{_plain(o)} {{}}").format(_plain(v)) for o, v in value.items()), "and")
+    words = [_plain(word) for word in (value if isinstance(value, list | tuple) else [value])]
+    return listed({word.casefold(): word for word in reversed(words)}[fold] for fold in _folded(words))
+
+
+def _folded(words: Iterable[str]) -> Iterable[str]:
+    """Leave out words that differ from an earlier one in capitals only: conditions do not tell them apart."""
+    return dict.fromkeys(word.casefold() for word in words)
+
+
+def _tags(value: Any, so: bool) -> str:
+    return f"it {_is(so)} tagged {_value(value, _COMPARED)}"
+
+
+def _custom(value: Any, so: bool) -> str:
+    fields = [f"{name} {_is(so)} {_value(words, _COMPARED)}" for name, words in value.items()]
+    return listed(fields, "and" if so else "or")
+
+
+def _level(value: Any, so: bool) -> str:
+    return f"it {_is(so)} at level {_value(value, _COMPARED)}"
+
+
+def _reopens(value: Any, so: bool) -> str:
+    number = _value(value, _COUNTED)
+    return f"it {'has' if so else 'has not'} come back {number} time{'' if number == '1' else 's'} after it was solved"
+
+
+def _requested(value: Any, so: bool) -> str:
+    return "staff asked for it" if value is so else "staff has not asked for it"
+
+
+def _answered(value: Any, so: bool) -> str:
+    return "the requester has an answer" if value is so else "the requester is still waiting for an answer"
+
+
+_SAID: dict[str, Callable[[Any, bool], str]] = {
+    "tags": _tags,
+    "custom": _custom,
+    "level": _level,
+    "reopens": _reopens,
+    "requested_by_staff": _requested,
+    "answered": _answered,
+}
+
+
+# --- levels and scope ---------------------------------------------------------------------------------------------
+def mode(value: Mode) -> str:
+    """Say how far Stepladder may go."""
+    words = {Mode.OBSERVE: "only observes: nothing is written", Mode.NOTE: "only writes the note", Mode.ACT: "acts"}
+    return words[value]
+
+
+def taking(level: Level) -> str:
+    """Say what becomes of a ticket that comes to this level."""
+    if level.number == 1:
+        return "every ticket starts here"
+    return "the ticket moves there" if level.take is Take.OWNERSHIP else "the ticket stays where it is; they watch it"
+
+
+def priority(level: Level) -> str:
+    """Say what a level does to the priority."""
+    if level.priority is None:
+        return ""
+    return f"at least {level.priority.to.word}" if level.priority.raise_only else f"set to {level.priority.to.word}"
+
+
+def target(place: JSON | Mapping[str, JSON]) -> str:
+    """Say a target in the vendor's words: `group Support`, `field team: Network`."""
+    if isinstance(place, Mapping):
+        return "; ".join(f"{_plain(name)} {_place(value)}" for name, value in place.items())
+    return _place(place)
+
+
+def _place(value: JSON | Mapping[str, JSON]) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_place(part)}" for name, part in value.items())
+    return listed((_place(part) for part in value), "and") if isinstance(value, list | tuple) else str(value)
+
+
+def leads(rule: Rule, level: int) -> str | None:
+    """Say how a rule leads to a level: by itself (an empty text), by asking, one up; None if it does not."""
+    if rule.go_to is Step.REQUESTED_LEVEL:
+        return f"if they name level {level}, or none at level {level - 1}" if level > 1 else None
+    if rule.go_to is Step.NEXT_LEVEL:
+        return f"from level {level - 1}" if level > 1 else None
+    return "" if rule.go_to == level else None
+
+
+def scope(choices: Sequence[Choice]) -> list[str]:
+    """Say which tickets of a vendor or site a policy is about, a line for each thing they must have."""
+    lines = []
+    for choice in choices:
+        name = _NAMES.get(choice.field, f"{choice.field}s")
+        lines += [f"{name}: {listed(choice.only)}"] if choice.only else []
+        lines += [f"{name}: anything but {listed(choice.none_of)}"] if choice.none_of else []
+    return lines or ["all tickets"]
+
+
+def tier(found: Tier) -> str:
+    """Say who belongs to a tier."""
+    parts = [f"organization {listed(found.organizations)}"] if found.organizations else []
+    parts += [f"tag {listed(found.tags)}"] if found.tags else []
+    parts += [f"field value {listed(found.field_values)}"] if found.field_values else []
+    return " or ".join(parts) or "everybody else"
+
+
+def destination(rule: Rule) -> str:
+    """Say where a rule leads."""
+    words = {Step.NEXT_LEVEL: "the next level", Step.REQUESTED_LEVEL: "the level that was asked for, else the next"}
+    return words[rule.go_to] if isinstance(rule.go_to, Step) else f"level {rule.go_to}"

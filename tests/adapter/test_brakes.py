@@ -1,0 +1,111 @@
+"""One brake per site: a failing vendor is left alone but for one probe, and recovery spreads out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from adapter.brakes import Brake, Resting
+from connectors.contract import TryLater
+
+NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
+
+
+def after(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def brake() -> Brake:
+    return Brake(spread=lambda least, most: least)
+
+
+def test_at_first_everybody_may_go(brake: Brake) -> None:
+    assert [brake.wait_until(NOW) for _ in range(3)] == [None] * 3
+
+
+def test_the_first_failure_closes_the_site(brake: Brake) -> None:
+    again = brake.failed(TryLater("down"), NOW)
+    assert again == after(1)
+    wait = brake.wait_until(NOW)
+    assert wait is not None
+    assert wait > after(1)
+
+
+def test_then_one_probe_may_go_and_the_others_wait(brake: Brake) -> None:
+    brake.failed(TryLater("down"), NOW)
+    waits = [brake.wait_until(after(1)) for _ in range(3)]
+    assert waits[0] is None
+    assert all(wait is not None and wait > after(1) for wait in waits[1:])
+
+
+def test_a_probe_that_never_comes_back_is_replaced(brake: Brake) -> None:
+    brake.failed(TryLater("down"), NOW)
+    assert brake.wait_until(after(1)) is None
+    assert brake.wait_until(after(10)) is not None
+    assert brake.wait_until(after(11)) is None
+
+
+def test_a_success_opens_it_for_all(brake: Brake) -> None:
+    brake.failed(TryLater("down"), NOW)
+    brake.succeeded()
+    assert [brake.wait_until(NOW) for _ in range(3)] == [None] * 3
+
+
+def test_each_probe_that_fails_closes_it_for_longer_up_to_a_minute(brake: Brake) -> None:
+    now, waits = NOW, []
+    for _ in range(9):
+        until = brake.failed(TryLater("down"), now)
+        waits.append((until - now).total_seconds())
+        now = until
+        assert brake.wait_until(now) is None
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_those_that_were_under_way_when_it_closed_do_not_make_it_longer(brake: Brake) -> None:
+    assert [brake.failed(TryLater("down"), NOW) for _ in range(4)] == [after(1)] * 4
+
+
+def test_after_a_success_it_starts_anew(brake: Brake) -> None:
+    for _ in range(5):
+        brake.failed(TryLater("down"), NOW)
+    brake.succeeded()
+    assert brake.failed(TryLater("down"), NOW) == after(1)
+
+
+def test_what_the_vendor_asks_for_is_kept(brake: Brake) -> None:
+    assert brake.failed(TryLater("busy", after=300), NOW) == after(300)
+    wait = brake.wait_until(after(299))
+    assert wait is not None
+    assert wait > after(300)
+    assert brake.wait_until(after(300)) is None
+
+
+def test_a_retry_after_of_zero_is_no_invitation_to_hammer(brake: Brake) -> None:
+    assert brake.failed(TryLater("busy", after=0), NOW) == after(1)
+
+
+def test_what_concerns_one_ticket_leaves_the_others_alone(brake: Brake) -> None:
+    assert brake.failed(TryLater("this issue is being changed", after=0.2, site_wide=False), NOW) == after(0.2)
+    assert brake.wait_until(NOW) is None
+
+
+def test_an_answer_about_one_ticket_shows_that_the_site_lives(brake: Brake) -> None:
+    brake.failed(TryLater("down"), NOW)
+    assert brake.wait_until(after(1)) is None
+    brake.failed(TryLater("this issue is being changed", site_wide=False), after(1))
+    assert brake.wait_until(after(1)) is None
+
+
+def test_being_told_to_rest_says_nothing_about_the_site(brake: Brake) -> None:
+    brake.failed(TryLater("down"), NOW)
+    assert brake.failed(Resting(1.5), NOW) == after(1.5)
+    assert brake.wait_until(NOW) is not None
+
+
+def test_recovery_spreads_out() -> None:
+    brake = Brake()
+    brake.failed(TryLater("down"), NOW)
+    brake.wait_until(after(2))
+    assert len({brake.wait_until(after(2)) for _ in range(20)}) > 10

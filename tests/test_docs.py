@@ -1,0 +1,244 @@
+"""What the pages say is there: every command, setting, condition and key of the grammar, every link, every example."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from pydantic import BaseModel
+
+from adapter.activation import check
+from adapter.assembly import system_clock
+from adapter.cli import cli
+from adapter.settings import Guards, Server, Worker, load
+from connectors import discover
+from policies.conditions import REGISTRY
+from policies.document import PolicyError
+from policies.document import parse as parse_policy
+from policies.examples import VERBS
+from policies.grammar import NOTE_FIELDS, SCOPES
+
+ROOT = Path(__file__).parent.parent
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "connectors").glob("*/README.md")),
+]
+README, POLICY, SETTINGS, OPERATIONS = (
+    (ROOT / name).read_text("utf-8")
+    for name in ("README.md", "docs/policy.md", "docs/settings.md", "docs/operations.md")
+)
+VENDORS = discover()
+
+
+def prose(text: str) -> str:
+    """Return a page without its code blocks, where a bracket is no link."""
+    return re.sub(r"^( *)```.*?^\1```", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """Return the code blocks of a page in one language, without their indentation."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```", text, re.DOTALL | re.MULTILINE)
+    return [re.sub(rf"^{indent}", "", block, flags=re.MULTILINE) for indent, block in found]
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """Return the rows of a page's tables by each word in backticks in their first cell."""
+    cells = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return {word: row for row in cells for word in re.findall(r"`([^`]+)`", row[0])}
+
+
+def section(text: str, heading: str) -> str:
+    """Return the part of a page below a heading, down to the next one of its kind."""
+    found = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    assert found, heading
+    return found
+
+
+# --- links --------------------------------------------------------------------------------------------------
+def anchors(page: Path) -> set[str]:
+    """Return the headings of a page as a link names them."""
+    headings = re.findall(r"^#+ (.+)$", prose(page.read_text("utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page.read_text("utf-8"))):
+        if target.startswith(("https://", "mailto:")):
+            continue
+        file, _, anchor = target.partition("#")
+        place = (page.parent / file).resolve() if file else page
+        if not place.exists() or (anchor and anchor not in anchors(place)):
+            broken.append(target)
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_make_target_that_is_named_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z]+)", page.read_text("utf-8"))) <= targets
+
+
+# --- commands -----------------------------------------------------------------------------------------------
+def commands(group: click.Group, path: str = "stepladder") -> Iterator[tuple[str, click.Command]]:
+    """Yield every command with its full name."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command
+
+
+COMMANDS = dict(commands(cli))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_readme_names_every_command(name: str) -> None:
+    assert re.search(rf"`{name}\b", README)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_pages_name_every_option(name: str) -> None:
+    options = {
+        word for p in COMMANDS[name].params if isinstance(p, click.Option) for word in (*p.opts, *p.secondary_opts)
+    }
+    assert {word for word in options if word not in README + OPERATIONS} <= {"--worker"}
+
+
+def test_no_page_names_a_command_that_is_not_there() -> None:
+    spoken = {
+        said for page in PAGES for said in re.findall(r"`stepladder ([a-z]+(?: [a-z]+)?)", page.read_text("utf-8"))
+    }
+    known = {name.removeprefix("stepladder ") for name in COMMANDS}
+    assert {said for said in spoken if said not in known and said.split()[0] not in known} == set()
+
+
+# --- settings -----------------------------------------------------------------------------------------------
+SITES: dict[str, type[BaseModel]] = {vendor: connector.settings for vendor, connector in VENDORS.items()}
+TABLES: dict[str, type[BaseModel]] = {"server": Server, "worker": Worker, "guards": Guards, **SITES}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_settings_page_has_every_key_of(table: str) -> None:
+    assert set(TABLES[table].model_fields) - set(rows(SETTINGS)) == set()
+
+
+@pytest.mark.parametrize(("table", "model"), [("server", Server), ("worker", Worker), ("guards", Guards)])
+def test_the_settings_page_gives_the_true_defaults_of(table: str, model: type[BaseModel]) -> None:
+    part = SETTINGS.partition(f"`[{table}]`:")[2].partition("`[")[0]
+    for key, field in model.model_fields.items():
+        wanted = f'"{field.default}"' if isinstance(field.default, str) else str(field.default)
+        assert rows(part)[key][1] == f"`{wanted}`", key
+
+
+def test_the_settings_page_names_nothing_that_is_not_there() -> None:
+    known = {key for model in TABLES.values() for key in model.model_fields} | {"policy", "database"}
+    keys = {word for word in rows(SETTINGS) if re.fullmatch(r"[a-z_]+", word)}
+    assert keys - known == set()
+
+
+def test_the_readmes_settings_load_with_the_readmes_variables(tmp_path: Path) -> None:
+    settings = next(block for block in blocks(README, "toml"))
+    names = re.findall(r"^export (STEPLADDER_\w+)=", "\n".join(blocks(README, "sh")), re.MULTILINE)
+    (tmp_path / "stepladder.toml").write_text(settings, "utf-8")
+    (tmp_path / "policy.yaml").write_text("version: 1", "utf-8")
+    models = {vendor: connector.settings for vendor, connector in VENDORS.items()}
+    found = load(tmp_path / "stepladder.toml", dict.fromkeys(names, "a-secret-word"), models)
+    assert sorted(found.sites) == ["acme", "itsm"]
+    assert {site.mode for site in found.sites.values()} == {"observe"}
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *(ROOT / "connectors" / vendor / "README.md" for vendor in VENDORS)]
+)
+def test_every_toml_example_names_only_settings_that_exist(page: Path) -> None:
+    for block in blocks(page.read_text("utf-8"), "toml"):
+        for site in tomllib.loads(block)["sites"].values():
+            assert set(site) <= set(SITES[site["vendor"]].model_fields)
+
+
+# --- the policy ---------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", REGISTRY)
+def test_the_policy_page_has_every_condition_with_its_example(name: str) -> None:
+    assert rows(section(POLICY, "Conditions"))[name][1] == f"`{REGISTRY[name].example}`"
+
+
+def test_the_policy_page_names_no_condition_that_is_not_there() -> None:
+    assert set(rows(section(POLICY, "Conditions"))) == set(REGISTRY)
+
+
+ASKED = {
+    "the top": "x",
+    "defaults": "{defaults: x}",
+    "severity": "{severity: x}",
+    "customers": "{customers: x}",
+    "a tier": "{customers: {tiers: [x]}}",
+    "a calendar": "{calendars: {a: x}}",
+    "holidays": "{calendars: {a: {holidays: x}}}",
+    "a level": "{levels: [x]}",
+    "a rule": "{levels: [{level: 1, name: a}, {level: 2, name: b}], rules: [x]}",
+    "a test": "{applies_to: {v: all}, tests: [x]}",
+    "a test's ticket": "{applies_to: {v: all}, tests: [{ticket: x}]}",
+    "a test's step": "{applies_to: {v: all}, tests: [{steps: [x]}]}",
+    "a test's expectation": "{applies_to: {v: all}, tests: [{expect: [x]}]}",
+}
+"""Documents with a word where a section belongs: the reader answers with the keys of that section."""
+
+
+@pytest.mark.parametrize("part", ASKED)
+def test_the_policy_page_has_every_key_of(part: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        parse_policy(ASKED[part])
+    told = [p.message for p in caught.value.problems if "expected the keys" in p.message]
+    assert len(told) == 1
+    keys = re.findall(r"[a-z_]+", told[0].partition("the keys ")[2].partition(", found")[0])
+    assert keys
+    assert [key for key in keys if not re.search(rf"(?<![\w/]){key}(?!\w)", POLICY)] == []
+
+
+def test_the_policy_page_has_every_word_of_scopes_notes_and_tests() -> None:
+    wanted = [*(f"`{word}`" for word in SCOPES), *(f"`{{{word}}}`" for word in NOTE_FIELDS)]
+    assert [word for word in wanted if word not in POLICY] == []
+    assert [verb for verb in VERBS if not re.search(rf"`{verb}\b", POLICY)] == []
+
+
+@pytest.mark.parametrize(("page", "text"), [("README.md", README), ("docs/policy.md", POLICY)])
+def test_a_whole_policy_on_a_page_passes_its_own_check(page: str, text: str) -> None:
+    whole = [block for block in blocks(text, "yaml") if block.startswith("version: 1")]
+    assert len(whole) == 1
+    report = check(whole[0], page, VENDORS, system_clock())
+    assert report.passed
+    assert report.warnings == ()
+
+
+def test_the_pieces_of_the_policy_page_make_a_policy_that_loads() -> None:
+    pieces = blocks(POLICY, "yaml")[1:]
+    with pytest.raises(PolicyError) as caught:
+        parse_policy("\n".join(["version: 1", "name: Pieces", *pieces]))
+    # each shows its own part, so a rule may lead to a level, and a test name a rule, that another piece does not have
+    assert [
+        p.message for p in caught.value.problems if not re.match("there is no level 3|unknown rule", p.message)
+    ] == []
+
+
+# --- the log ------------------------------------------------------------------------------------------------
+def test_the_operations_page_has_every_event_of_the_log() -> None:
+    told = set()
+    for path in (ROOT / "adapter").rglob("*.py"):
+        text = path.read_text("utf-8")
+        told |= set(re.findall(r'\.(?:tell|trouble)\(\s*"([a-z]+\.[a-z]+)"', text))
+        told |= {f"writeback.{what}" for what in re.findall(r'self\._tell\("(\w+)", ', text)}
+    assert len(told) > 15
+    assert told - set(rows(OPERATIONS)) == set()
+
+
+# --- the house ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("room", ["policies", "connectors", "adapter"])
+def test_the_architecture_names_every_module_of(room: str) -> None:
+    rooms = blocks((ROOT / "docs/architecture.md").read_text("utf-8"), "")[0]
+    named = set(re.findall(r"\w+", rooms))
+    assert {path.stem for path in (ROOT / room).glob("*.py")} - named - {"__init__"} == set()
