@@ -40,7 +40,7 @@ format: $(READY)  ## Put the code in the house's form
 	@$(BIN)/ruff check --fix .
 
 bench: $(READY)  ## Measure; docs/benchmarks.md says what the figures mean
-	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python tests/bench $(ARGS)
 
 lock: $(BIN)/python  ## Choose the newest versions that fit pyproject.toml and write the lock file
 	@$(PIP) install uv

@@ -110,7 +110,7 @@ class Reconciler:
             events = [*reading.events, *batch.learned]
             decision, facts = self._decider.decide(post, policy, case, events, facts, now)
             try:
-                return self._commit(post, work, policy, facts, decision, reading, batch, now)
+                return self._commit(post, work, policy, facts, case, decision, reading, batch, now)
             except _OverBudget:
                 work = replace(work, adoptive_used=self._limits.adoptive_per_hour)  # somebody else used it up
         raise RuntimeError("a look did not come to an end")
@@ -140,6 +140,7 @@ class Reconciler:
         work: Work,
         policy: Policy,
         facts: Facts,
+        before: Case,
         decision: Decision,
         reading: Reading,
         batch: Batch,
@@ -168,7 +169,7 @@ class Reconciler:
             read=reading.rows,
             dead=reading.dead,
             calls=calls,
-            look=Look(at=now, policy=policy.revision, facts=facts, decision=decision, case_before=work.case_bytes),
+            look=Look(at=now, policy=policy.revision, facts=facts, decision=decision, case_before=before),
             adoptive_limit=self._limits.adoptive_per_hour if decision.adoptive and decision.command else None,
             moved=decision.command is not None,
         )

@@ -61,7 +61,6 @@ class Work:
     revision: int
     marks: int
     case: Case | None
-    case_bytes: bytes | None
     deliveries: tuple[Delivery, ...]
     more: bool
     calls: tuple[StoredCall, ...]
@@ -80,7 +79,7 @@ class Look:
     policy: str
     facts: Facts
     decision: Decision
-    case_before: bytes | None
+    case_before: Case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,7 @@ class Hold:
     level: int
     reason: str
     until: datetime | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -171,7 +171,9 @@ def _shadow(reason: Reason, rules: Sequence[Reason]) -> Reason | None:
 def _covers(other: Reason, reason: Reason) -> bool:
     modes = list(Mode)
     weaker = modes.index(Mode.least(other.rule.mode)) < modes.index(Mode.least(reason.rule.mode))
-    if weaker or (reason.rule.again is not None and other.rule.again is None):
+    comes_back = reason.rule.again is not None and other.rule.again is None
+    waits = other.rule.wait_if is not None and other.rule.wait_if != reason.rule.wait_if
+    if weaker or comes_back or waits:
         return False
     cells = [(branch, level) for branch in reason.live for level in reason.climbs(branch)]
     return bool(cells) and all(_covers_at(other, reason, branch, level) for branch, level in cells)
@@ -217,6 +219,8 @@ def _clash(first: Reason, second: Reason) -> tuple[int, list[Part]] | None:
 
     That one rule is a special case of the other is how ladders are built, and no mistake.
     """
+    if first.rule.wait_if != second.rule.wait_if:
+        return None
     for a in first.live:
         for b in second.live:
             shared = _same_moment(a, b)

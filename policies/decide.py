@@ -11,17 +11,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from policies.case import HISTORY, Case, Decision, End, Facts, Hold, Needs, Pending, RuleTrace
+from policies.case import CONVERSATION, HISTORY, Case, Decision, End, Facts, Hold, Needs, Pending, RuleTrace
 from policies.commands import Command, Mode
 from policies.conditions import Finding
-from policies.echoes import judged, recognised
+from policies.echoes import by_its_requester, judged, recognised
 from policies.handoff import Handoff, explained, write_note
 from policies.ladder import adopted, followed, ground, has_ended, in_scope
 from policies.model import Event, Kind, Role, Ticket
 from policies.policy import Policy
 from policies.shifts import Shift, field_of, words_of
-from policies.story import Story, Telling, tell
-from policies.verdicts import Verdict, after_firing, next_look, traced, verdicts_of
+from policies.story import Story
+from policies.telling import Telling, tell
+from policies.values import spoken
+from policies.verdicts import Verdict, after_firing, asks_for_messages, next_look, traced, verdicts_of
 
 SIBLINGS_WAIT = timedelta(milliseconds=300)
 """How long a move waits, once, for other facts of the save that caused it (DECISIONS 3)."""
@@ -36,13 +38,13 @@ def decide(
     history: Sequence[Event] | None = None,
 ) -> Decision | Needs:
     """Fold the events into the case and decide once. `history`, if given, is every event stored before."""
-    judged_ones = {event.id: judged(event, case.wrote) for event in events}
+    judged_ones = {event.id: by_its_requester(judged(event, case.wrote), case.ticket) for event in events}
     known = {event.id for event in history or ()}
     unheard = (event for event in judged_ones.values() if event.id not in known)
     fresh = tuple(sorted(unheard, key=lambda event: event.sort_key))
     kinds = {event.kind for event in fresh}
     if Kind.TOUCHED in kinds and Kind.FETCHED not in kinds:
-        return Needs(fields=frozenset({"ticket"}))
+        return Needs(fields=frozenset({"ticket", *({CONVERSATION} if asks_for_messages(policy) else ())}))
     heard = folded(case, fresh, history)
     if heard is None:
         return Needs(fields=frozenset({HISTORY}))
@@ -150,11 +152,31 @@ def _hold(case: Case, winner: Verdict, fresh: Sequence[Event], facts: Facts, now
     if _adoptive(case) and facts.adoptive_left <= 0 and facts.mode is not Mode.OBSERVE:
         reason = "enough tickets that existed before were escalated this hour"
         return Hold(rule=name, level=to, reason=reason, until=facts.adoptive_again)
+    if (waiting := _still_worked_on(case, winner, now)) is not None:
+        return waiting
     arrived = [e.received_at for e in fresh if e.siblings and e.actor and e.actor.role is not Role.OURS]
     first = case.waiting_since or max(arrived, default=None)
     if first is None or first + SIBLINGS_WAIT <= now:
         return None
     return Hold(rule=name, level=to, reason="siblings", until=first + SIBLINGS_WAIT)
+
+
+def _still_worked_on(case: Case, winner: Verdict, now: datetime) -> Hold | None:
+    """Leave the ticket in the hands of somebody who is at it just now, but not for ever (DECISIONS 9)."""
+    wait, active = winner.rule.wait_if, case.story.human_at
+    if wait is None or active is None:
+        return None
+    before = next((h for h in case.held if h.rule == winner.rule.name and h.since is not None), None)
+    since = before.since if before is not None and before.since is not None else now
+    ends = (
+        winner.moment.clock_for(length).deadline(start, length.length, now)
+        for start, length in ((active, wait.human_active_within), (since, wait.at_most))
+    )
+    until = min((at for at in ends if at is not None), default=None)
+    if until is None or until <= now:
+        return None
+    reason = f"somebody worked on it {spoken(now - active)} ago"
+    return Hold(rule=winner.rule.name, level=winner.to, reason=reason, until=until, since=since)
 
 
 def _adoptive(case: Case) -> bool:
@@ -216,8 +238,11 @@ def _command(
 ) -> tuple[Command, str]:
     """Return what to do at the vendor, and the reason in words."""
     level, rule, operation = policy.level(winner.to), winner.rule, _operation_id(case, winner)
+    mode = Mode.least(facts.mode, level.mode, rule.mode)
     shown = replace(case, level=before)
-    handoff = Handoff(policy=policy, case=shown, rule=rule, finding=finding, level=level, operation=operation, now=now)
+    handoff = Handoff(
+        policy=policy, case=shown, rule=rule, finding=finding, level=level, operation=operation, now=now, mode=mode
+    )
     command = Command(
         operation=operation,
         level=level.number,
@@ -227,7 +252,7 @@ def _command(
         target=level.target(case.ref.vendor, case.ref.site),
         priority=level.priority.applied(case.ticket.priority) if level.priority else None,
         note=write_note(handoff),
-        mode=Mode.least(facts.mode, level.mode, rule.mode),
+        mode=mode,
     )
     return command, handoff.reason
 

@@ -26,7 +26,7 @@ class Difference:
     def labels(self) -> tuple[str, ...]:
         """The labels under which something differs, in their order."""
         before, after = self.before or {}, self.after or {}
-        return tuple(k for k in dict.fromkeys((*before, *after)) if before.get(k, ()) != after.get(k, ()))
+        return tuple(k for k in dict.fromkeys((*before, *after)) if [*before.get(k, ())] != [*after.get(k, ())])
 
 
 def differences(old: Policy, new: Policy) -> tuple[Difference, ...]:
@@ -115,6 +115,7 @@ def _rule(policy: Policy, rule: Rule) -> Words:
         "when": [say.reason(rule, policy)],
         "leads to": [say.destination(rule)],
         "once more after": [say.counted(rule.again, calendar)] if rule.again else [],
+        "waits while": [say.waiting(rule, calendar)] if rule.wait_if else [],
         "calendar": [rule.calendar] if rule.calendar else [],
         "mode": [rule.mode.value] if rule.mode else [],
     }

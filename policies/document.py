@@ -187,7 +187,7 @@ def sections(
         "owner": text.meaning("Whom to ask about this policy."),
         "review_by": day.meaning("After this day `policy check` warns."),
         "calendars": table(text, lambda name: grammar.calendar(name, expanded(name))).meaning("What time counts."),
-        "defaults": section(may=defaults),
+        "defaults": section(may=defaults).meaning("How time counts unless a rule says otherwise."),
         "severity": grammar.severity,
         "customers": tiers.meaning("Tiers of customers; the first that matches wins."),
         "tests": itself,

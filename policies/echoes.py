@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from policies.case import ECHO_WINDOW, Case, Wrote
-from policies.model import Change, Event, Role
+from policies.model import Change, Event, Role, Ticket
 from policies.shifts import Shift, shift_name
 
 _LATE = timedelta(days=1)  # how late a delivery may still bring an echo; the window itself is the vendor's time
@@ -20,6 +20,15 @@ def judged(event: Event, wrote: Iterable[Wrote]) -> Event:
     if event.actor is None or event.actor.role is not Role.OURS or is_echo(event, wrote):
         return event
     return replace(event, actor=replace(event.actor, role=Role.AGENT))
+
+
+def by_its_requester(event: Event, known: Ticket) -> Event:
+    """Return the event as the requester's, if its author is the one who asked for help (DECISIONS 5)."""
+    told = event.ticket if event.ticket is not None and event.ticket.knows("requester") else known
+    actor = event.actor
+    if actor is None or actor.role is not Role.AGENT or told.requester is None or told.requester.id != actor.id:
+        return event
+    return replace(event, actor=replace(actor, role=Role.REQUESTER))
 
 
 def is_echo(event: Event, wrote: Iterable[Wrote]) -> bool:

@@ -102,6 +102,15 @@ class Coming:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Something that keeps the ticket or its clocks where they are."""
+
+    words: str
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Everything there is to say about one ticket at one moment. `case` is what the rules were asked about."""
 
@@ -110,7 +119,7 @@ class Explanation:
     now: datetime
     decision: Decision | Needs
     rules: tuple[Asked, ...]
-    held: tuple[str, ...]
+    kept: tuple[Kept, ...]
     immediate: Coming | None = None
     coming: Coming | None = None
 
@@ -136,7 +145,7 @@ def explain(
         now=now,
         decision=decision,
         rules=tuple(_asked(v, heard, outcomes[n] if outcomes else v.outcome) for n, v in enumerate(verdicts)),
-        held=tuple(_held(policy, heard, decision, facts)),
+        kept=tuple(_kept(policy, heard, decision, facts)),
         immediate=immediate,
         coming=None if isinstance(decision, Needs) else _coming(policy, decision, facts, now),
     )
@@ -222,22 +231,25 @@ def _counted(verdict: Verdict, case: Case) -> Iterator[Counted]:
 
 
 # --- what keeps it ------------------------------------------------------------------------------------------------
-def _held(policy: Policy, case: Case, decision: Decision | Needs, facts: Facts) -> Iterator[str]:
+def _kept(policy: Policy, case: Case, decision: Decision | Needs, facts: Facts) -> Iterator[Kept]:
     """Say what is paused or held, and what does not count."""
     if has_ended(case):
-        yield f"the ticket is {case.story.ended or case.ticket.status}: no rule is asked"
+        yield Kept(words=f"the ticket is {case.story.ended or case.ticket.status}: no rule is asked")
     if facts.paused:
-        yield f"all writes are paused: {facts.paused}"
-    yield from (f"the rule {rule} is paused: {why}" for rule, why in facts.paused_rules.items())
+        yield Kept(words=f"all writes are paused: {facts.paused}")
+    for rule, why in facts.paused_rules.items():
+        yield Kept(words=f"the rule {rule} is paused: {why}")
     for hold in decision.case.held if isinstance(decision, Decision) else ():
-        yield f"a move to level {hold.level} by {hold.rule} is held: {hold.reason}"
+        yield Kept(words=f"a move to level {hold.level} by {hold.rule} is held: {hold.reason}", until=hold.until)
     for pending in case.pending:
-        yield f"the move to level {pending.level} by {pending.rule} is decided, and its writes have not all ended"
+        move = f"the move to level {pending.level} by {pending.rule}"
+        yield Kept(words=f"{move} is decided, and its writes have not all ended", since=pending.at)
     if facts.mode is not Mode.ACT:
-        yield f"the site's mode is {facts.mode.value}: Stepladder {say.mode(facts.mode)}"
+        yield Kept(words=f"the site's mode is {facts.mode.value}: Stepladder {say.mode(facts.mode)}")
     for pause in pauses_of(policy, case.story):
         if pause.end is None and not has_ended(case):
-            yield f"no time counts while the status is {pause.reason.replace('_', ' ')}"
+            words = f"no time counts while the status is {pause.reason.replace('_', ' ')}"
+            yield Kept(words=words, since=pause.start)
 
 
 # --- what comes ---------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from policies.case import Case
-from policies.commands import Line, Note, Span, Speech, Take
+from policies.commands import Line, Mode, Note, Span, Speech, Take
 from policies.conditions import Answer, Finding
 from policies.masking import masked
 from policies.model import Named
@@ -43,6 +43,7 @@ class Handoff:
     level: Level
     operation: str
     now: datetime
+    mode: Mode = Mode.ACT
 
     @property
     def reason(self) -> str:
@@ -75,7 +76,7 @@ def write_note(handoff: Handoff) -> Note:
         _problem(handoff),
         Line(label="Tried so far", spans=_tried(handoff)),
         Line(label="Last told the customer", spans=_quoted(handoff, handoff.case.story.last_reply)),
-        Line(label="Changed", spans=(Span(text=_changed(handoff)),)),
+        Line(label="Changed" if handoff.mode is Mode.ACT else "Suggested", spans=(Span(text=_changed(handoff)),)),
         *_extra(handoff),
     ]
     last = Line(spans=(Span(text=f"{MARK} · policy {handoff.policy.revision} · op {handoff.operation}"),))
@@ -86,7 +87,8 @@ def write_note(handoff: Handoff) -> Note:
 def _one_line(text: str) -> str:
     """Mask a text once its line breaks are gone; the spaces at its ends stay."""
     inner = masked(" ".join(text.split()))
-    return text[: len(text) - len(text.lstrip())] + inner + text[len(text.rstrip()) :] if inner else text
+    before, after = " " if text[:1].isspace() else "", " " if inner and text[-1:].isspace() else ""
+    return before + inner + after
 
 
 def _fitted(lines: list[Line], most: int) -> list[Line]:

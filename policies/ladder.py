@@ -25,10 +25,18 @@ def in_scope(policy: Policy, ticket: Ticket) -> bool | str:
     choices = policy.applies_to.get(f"{ticket.ref.vendor}/{ticket.ref.site}", policy.applies_to.get(ticket.ref.vendor))
     if choices is None:
         return False
-    found = [(choice.field, _chosen(choice, ticket)) for choice in choices]
+    found = [(choice.field, _chosen(_with_targets(policy, choice, ticket), ticket)) for choice in choices]
     if any(value is False for _, value in found):
         return False
     return next((field for field, value in found if value is None), True)
+
+
+def _with_targets(policy: Policy, choice: Choice, ticket: Ticket) -> Choice:
+    """Count the groups that levels move tickets to as named too: our own move must not lose sight of a ticket."""
+    if choice.field != "group" or not choice.only:
+        return choice
+    targets = (level.target(ticket.ref.vendor, ticket.ref.site) for level in policy.levels)
+    return replace(choice, only=(*choice.only, *(str(t["group"]) for t in targets if t.get("group") is not None)))
 
 
 def _chosen(choice: Choice, ticket: Ticket) -> bool | None:

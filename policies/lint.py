@@ -192,8 +192,9 @@ def _lengths(policy: Policy, answers: Answers) -> Iterator[Finding]:
     for index, rule in enumerate(policy.rules):
         calendar = policy.calendars[rule.calendar or policy.calendar]
         asked = [(q.name, length) for q in leaves(rule.when) if (length := duration_in(q)) is not None]
-        again = [("again", rule.again)] if rule.again is not None else []
-        for key, length in dict.fromkeys((*asked, *again)):
+        asked += [("again", rule.again)] if rule.again is not None else []
+        asked += [(key, getattr(rule.wait_if, key)) for key in ("human_active_within", "at_most") if rule.wait_if]
+        for key, length in dict.fromkeys(asked):
             if found := _length(key, length, calendar, answers):
                 yield replace(found, about=f'rule "{rule.name}"', at=("rules", index))
 

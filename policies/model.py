@@ -154,6 +154,10 @@ class Ticket:
         told = {name: getattr(newer, name) for name in newer.known}
         if "custom" in told:
             told["custom"] = {**self.custom, **newer.custom}
+        for name, thing in told.items():  # an id alone does not take away a name that is known
+            before = getattr(self, name)
+            if isinstance(thing, Named) and thing.name is None and isinstance(before, Named) and before.id == thing.id:
+                told[name] = before
         return replace(self, **told, known=self.known | newer.known, as_of=newer.as_of or self.as_of)
 
     def doubt(self, names: frozenset[str]) -> Ticket:

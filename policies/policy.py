@@ -107,6 +107,14 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitIf:
+    """Leave a ticket with whoever was active on it lately, but no longer than `at_most`."""
+
+    human_active_within: Duration
+    at_most: Duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """A reason to escalate. Fires once per cause; `again` lets it fire once more for the same cause, later."""
 
@@ -115,6 +123,7 @@ class Rule:
     go_to: int | Step
     again: Duration | None = None
     calendar: str | None = None
+    wait_if: WaitIf | None = None
     mode: Mode | None = None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from policies import conditions
 from policies.commands import Mode
-from policies.policy import Duration, Rule, Step
+from policies.policy import Duration, Rule, Step, WaitIf
 from policies.shapes import (
     Gather,
     Shape,
@@ -52,6 +52,9 @@ def rules(names: Names) -> Shape[tuple[Rule, ...]]:
     may: dict[str, Shape[Any]] = {
         "again": _again,
         "calendar": named("calendar", names.calendars).meaning("The calendar that this rule's durations count."),
+        "wait_if": record(WaitIf, {"human_active_within": length, "at_most": length}, {}).meaning(
+            "Leave the ticket with somebody who worked on it just now, but no longer than `at_most`."
+        ),
         "mode": word(Mode, "mode").meaning(
             "How far this rule may go; the most careful of site, level and rule counts."
         ),

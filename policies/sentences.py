@@ -12,10 +12,17 @@ from policies.commands import Mode, Take
 from policies.conditions import REGISTRY, AllOf, AnyOf, Leaf, Node, Not
 from policies.model import JSON
 from policies.policy import Choice, Duration, Level, Policy, Rule, Step, Tier
+from policies.values import counted as counted_by
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _UNITS = (("hour", 3600), ("minute", 60), ("second", 1))
 _COMPARED = {"at_least": "{} or above", "at_most": "{} or below", "more_than": "above {}", "less_than": "below {}"}
+_AT_LEVEL = {
+    "at_least": "at level {} or above",
+    "at_most": "at level {} or below",
+    "more_than": "above level {}",
+    "less_than": "below level {}",
+}
 _COUNTED = {
     "at_least": "at least {}",
     "at_most": "at most {}",
@@ -101,10 +108,19 @@ def reason(rule: Rule, policy: Policy) -> str:
 
 def remarks(rule: Rule, policy: Policy) -> list[str]:
     """Say what else there is to know about a rule."""
+    calendar = rule.calendar or policy.calendar
     said = [f"Counts the calendar {rule.calendar}."] if rule.calendar else []
-    if rule.again is not None:
-        said.append(f"Once more for the same cause after {counted(rule.again, rule.calendar or policy.calendar)}.")
+    said += [f"Once more for the same cause after {counted(rule.again, calendar)}."] if rule.again else []
+    said += [f"Waits while {waiting(rule, calendar)}."] if rule.wait_if else []
     return said + ([capital(mode(rule.mode)) + "."] if rule.mode else [])
+
+
+def waiting(rule: Rule, calendar: str) -> str:
+    """Say what a rule waits for before it moves a ticket; nothing if it does not."""
+    if rule.wait_if is None:
+        return ""
+    lately, most = counted(rule.wait_if.human_active_within, calendar), counted(rule.wait_if.at_most, calendar)
+    return f"somebody has worked on it within {lately}, but no longer than {most}"
 
 
 def in_words(node: Node, calendar: str, so: bool = True) -> str:
@@ -172,7 +188,7 @@ def _custom(value: Any, so: bool) -> str:
 
 
 def _level(value: Any, so: bool) -> str:
-    return f"it {_is(so)} at level {_value(value, _COMPARED)}"
+    return f"it {_is(so)} {_value(value, _AT_LEVEL) if isinstance(value, Mapping) else f'at level {value}'}"
 
 
 def _reopens(value: Any, so: bool) -> str:
@@ -237,8 +253,20 @@ def leads(rule: Rule, level: int) -> str | None:
     if rule.go_to is Step.REQUESTED_LEVEL:
         return f"if they name level {level}, or none at level {level - 1}" if level > 1 else None
     if rule.go_to is Step.NEXT_LEVEL:
-        return f"from level {level - 1}" if level > 1 else None
+        return f"from level {level - 1}" if level > 1 and _possible(rule.when, level - 1) is not False else None
     return "" if rule.go_to == level else None
+
+
+def _possible(node: Node, level: int) -> bool | None:
+    """Say whether a condition holds at a level; None if that depends on other things."""
+    if isinstance(node, Leaf):
+        return counted_by(node.value)[0](level) if node.name == "level" else None
+    if isinstance(node, Not):
+        inside = _possible(node.part, level)
+        return None if inside is None else not inside
+    found = [_possible(part, level) for part in getattr(node, "parts", ())]
+    decisive = isinstance(node, AnyOf)
+    return decisive if decisive in found else None if None in found else not decisive
 
 
 def scope(choices: Sequence[Choice]) -> list[str]:

@@ -94,7 +94,7 @@ def unknown(node: Node, what: str, names: Collection[str]) -> Problem:
     return node.problem(f'unknown {what} "{node.text[:40]}"{known}', near)
 
 
-_LENGTH = r"^\s*(\d{1,9}\s*[smhd]\s*)+(clock\s*)?$"
+_LENGTH = r"^\s*(\d{1,9}\s*[smhd]\s*)*\d{1,9}\s*[smhd](\s+clock)?\s*$"
 
 
 # --- scalars ------------------------------------------------------------------------------------------------------

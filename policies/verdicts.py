@@ -10,10 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from policies.case import Case, Facts, RuleTrace
-from policies.conditions import Cause, Finding, Moment
+from policies.conditions import Cause, Finding, Moment, leaves
 from policies.ladder import consumed
 from policies.moments import Clocks, destination, moment_of
 from policies.policy import Policy, Rule
+
+CIRCUMSTANCES = frozenset({"status"})
+"""Questions that are a cause only where a rule asks nothing else: a ticket passes through its statuses all the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,11 @@ def verdicts_of(policy: Policy, case: Case, facts: Facts, now: datetime) -> list
     return [_verdict(policy, rule, case, facts, moments[rule.calendar]) for rule in policy.rules]
 
 
+def asks_for_messages(policy: Policy) -> bool:
+    """Say whether any rule asks who wrote last."""
+    return any(leaf.name in ("unanswered_for", "answered") for rule in policy.rules for leaf in leaves(rule.when))
+
+
 def _verdict(policy: Policy, rule: Rule, case: Case, facts: Facts, moment: Moment) -> Verdict:
     finding = rule.when.ask(moment)
     causes, new, outcome = _cause(rule, case, finding, moment)
@@ -57,7 +65,9 @@ def _cause(rule: Rule, case: Case, finding: Finding, moment: Moment) -> tuple[tu
     if not finding.value:
         return (), False, "not known yet" if finding.value is None else "not so"
     begin = case.adopted_at
-    known = [cause for answer in finding.support for cause in answer.causes]
+    said = [answer for answer in finding.support if answer.causes]
+    firm = [answer for answer in said if answer.name not in CIRCUMSTANCES]
+    known = [cause for answer in firm or said for cause in answer.causes]
     causes = tuple(cause for cause in known if begin is None or cause.since >= begin)
     fired = case.fired.get(rule.name)
     if any(fired is None or cause.id not in fired.causes for cause in causes):

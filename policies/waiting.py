@@ -60,7 +60,7 @@ def answered(value: Any) -> Question:
     wanted = yes_or_no(value)
 
     def question(moment: Moment) -> Answer:
-        if moment.story.waiting_since is None and not moment.story.conversation:
+        if not moment.story.conversation:
             return Answer(
                 name="answered", value=None, found="unknown", wanted="yes" if wanted else "no", needs="conversation"
             )
@@ -121,8 +121,9 @@ def _unresolved(moment: Moment) -> tuple[datetime | None, str, str | None]:
 
 
 def _unanswered(moment: Moment) -> tuple[datetime | None, str, str | None]:
-    waiting = moment.story.waiting_since
-    return waiting, "answered", None if waiting or moment.story.conversation else "conversation"
+    if not moment.story.conversation:
+        return None, "unknown", "conversation"
+    return moment.story.waiting_since, "answered", None
 
 
 def _not_taken(moment: Moment) -> tuple[datetime | None, str, str | None]:

@@ -166,7 +166,7 @@ class Governance:
 _CASES = select(t.tickets.c.ref, t.tickets.c.case).where(t.tickets.c.case.is_not(None), ~t.tickets.c.outside)
 
 
-def _unpacked(cases: Iterable[Row[Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _unpacked(cases: Iterable[Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     return ((row.ref, unpack_dict(row.case)) for row in cases)
 
 

@@ -94,7 +94,6 @@ class SqlStore(Governance):
             revision=row.revision if row else 0,
             marks=row.marks if row else 0,
             case=unpack_case(data) if data else None,
-            case_bytes=data,
             deliveries=tuple(_delivery(ref, d) for d in found[:READ_AT_ONCE]),
             more=len(found) > READ_AT_ONCE,
             calls=tuple(stored_call(c) for c in calls),
@@ -150,7 +149,7 @@ class SqlStore(Governance):
             self._keep_call(connection, ref, stored)
         if commit.look is not None:
             look = commit.look
-            row = {"ref": ref, "at": stamp(look.at), "policy": look.policy, "case_before": look.case_before}
+            row = {"ref": ref, "at": stamp(look.at), "policy": look.policy, "case_before": pack(look.case_before)}
             told = [event.id for event in look.decision.events]
             decision = replace(look.decision, events=())  # the events have rows of their own
             row |= {"events": pack(told), "facts": pack(look.facts), "decision": pack(decision)}

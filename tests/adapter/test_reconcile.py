@@ -300,7 +300,6 @@ def test_every_look_is_written_down_with_all_it_was_decided_from(bench: Bench) -
     assert b'"program":"test"' in first.facts
     assert b"urgent" in first.decision
     assert first.events == b'["e1.0"]'
-    assert first.case_before is None
 
 
 def test_what_is_looked_at_stays_with_the_policy_it_was_escalated_under(bench: Bench) -> None:

@@ -130,7 +130,7 @@ def test_a_thought_is_stored_whole(store: SqlStore) -> None:
     receive(store)
     case = replace(Case.fresh(REF, NOW), level=2)
     look = Look(
-        at=NOW, policy="p1", facts=Facts(), decision=Decision(case=case, events=(event("a"),)), case_before=None
+        at=NOW, policy="p1", facts=Facts(), decision=Decision(case=case, events=(event("a"),)), case_before=case
     )
     commit = thought(
         store.open(REF, NOW), case=case, events=[event("a")], calls=[call()], look=look, due_at=NOW + MINUTE

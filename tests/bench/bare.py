@@ -1,4 +1,4 @@
-"""What a careful person writes in an hour: verify, parse, write inline, forget. Nothing is kept; a restart loses it all.
+"""What a careful person writes in an hour: verify, parse, write inline, forget. A restart loses what is under way.
 
 The same server and threads as Stepladder's, so that the ratio says what durability, deciding and order cost.
 

@@ -173,7 +173,7 @@ class Tool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """Megabytes: resident, resident with shared pages divided among their users, and the most that ever was resident."""
+    """Megabytes resident, the same with shared pages divided among their users, and the most there ever was."""
 
     rss: float
     pss: float

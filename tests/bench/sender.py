@@ -76,7 +76,7 @@ def send(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def trickle(said: dict[str, Any]) -> dict[str, Any]:
-    """Open `count` connections of slow senders: half stop within the head, half within the body. `{"end": true}` ends."""
+    """Open so many connections of senders that stop halfway, in the head or in the body; 0 lets them go."""
     for opened in _slow:
         opened.close()
     _slow.clear()

@@ -29,7 +29,7 @@ def werkzeug(server: Server) -> None:
     """Serve with Flask's development server: a thread for each connection."""
     serving: Any = importlib.import_module("werkzeug.serving")
 
-    class Handler(serving.WSGIRequestHandler):  # type: ignore[misc, name-defined]
+    class Handler(serving.WSGIRequestHandler):  # type: ignore[misc]
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 

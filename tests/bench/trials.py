@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 import shutil
@@ -171,7 +172,7 @@ class Bench:
         """Measure what `synchronous=FULL` costs here: milliseconds of an fdatasync, and of a commit of one row."""
         place = self.place()
         with (place / "file").open("wb", buffering=0) as file:
-            flushed = [_timed(lambda: (file.write(b"x" * 4096), os.fdatasync(file.fileno()))) for _ in range(300)]
+            flushed = [_timed(lambda: _flush(file)) for _ in range(300)]
         with closing(sqlite3.connect(place / "db", isolation_level=None)) as connection:
             connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE t (body)")
             commits = [
@@ -242,6 +243,11 @@ def percentile(values: Sequence[float], p: int) -> float:
 def medians(runs: Sequence[Figures]) -> Figures:
     """Return the median of each figure."""
     return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+
+
+def _flush(file: io.FileIO) -> None:
+    file.write(b"x" * 4096)
+    os.fdatasync(file.fileno())
 
 
 def _timed(do: Callable[[], object]) -> float:

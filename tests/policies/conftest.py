@@ -245,7 +245,8 @@ class Desk:
 
 
 def told(events: Iterable[Event]) -> tuple[Sequence[Event], Any, Any]:
-    from policies.story import Story, tell
+    from policies.story import Story
+    from policies.telling import tell
 
     ordered = sorted((judged(e, ()) for e in events), key=lambda e: e.sort_key)
     ticket, story, _ = tell(Ticket(ref=REF), Story(), ordered)

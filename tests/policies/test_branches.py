@@ -1,6 +1,7 @@
-"""Branches say nothing about rules that a ticket could refute: asked at random moments, the conditions agree with them."""
+"""Branches say nothing that a ticket could refute: asked at random moments, the conditions agree with them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -97,7 +98,7 @@ def moments(draw: st.DrawFn) -> Callable[[Rule], Moment]:
         requests=pick((), (Request(id="1", at=NOW, by="ana", level=None),)),
         taken_at=pick(None, NOW),
         human_at=pick(None, NOW - draw(AGES)),
-        since={field: created for field in told},
+        since=dict.fromkeys(told, created),
     )
     ticket = ticket_from(TicketRef(vendor="desk", site="x", id="1"), NOW, told)
     level, since = draw(st.integers(1, 3)), NOW - draw(AGES)
@@ -118,8 +119,6 @@ def rule(when: dict[str, Any], calendar: str | None = None) -> Rule:
 
 
 def branches(policy: Policy, *rules: Rule) -> tuple[tuple[Branch, ...], ...]:
-    from dataclasses import replace
-
     answers = Answers(replace(policy, rules=rules))
     return tuple(answers.branches(rule) for rule in rules)
 
@@ -168,6 +167,30 @@ def test_a_branch_without_causes_never_has_one(when: dict[str, Any], asked: list
             if true(branch, moment) and not branch.causes:
                 answers = [question.question(moment) for question, holds in branch.parts if holds]
                 assert [answer.causes for answer in answers if answer.causes] == []
+
+
+@pytest.mark.parametrize(
+    ("narrow", "wide"),
+    [
+        ({"status": "open"}, {"status": ["new", "open"]}),
+        ({"priority": "urgent"}, {"not": {"priority": {"less_than": "high"}}}),
+        ({"tags": "drill"}, {"tags": ["outage", "drill"]}),
+        ({"not": {"tags": ["outage", "drill"]}}, {"not": {"tags": "drill"}}),
+        ({"tags": ["outage", "vip"], "not": {"tags": "vip"}}, {"tags": "outage"}),
+        ({"unresolved_for": "9h"}, {"unresolved_for": "8h clock"}),
+        ({"not": {"unresolved_for": "4h"}}, {"not": {"unresolved_for": "5h"}}),
+        ({"not_taken_for": "2h"}, {"at_level_for": "2h"}),
+        ({"unanswered_for": "2h"}, {"answered": False}),
+        ({"custom": {"env": "prod", "region": "emea"}}, {"custom": {"region": ["emea", "apac"]}}),
+        ({"reopens": 3}, {"reopens": {"more_than": 1}}),
+    ],
+)
+def test_the_narrow_one_implies_the_wide_one_and_not_the_other_way_round(
+    narrow: dict[str, Any], wide: dict[str, Any]
+) -> None:
+    (mine,), (theirs,) = branches(POLICY, rule(narrow), rule(wide))
+    assert mine.implies(theirs)
+    assert not theirs.implies(mine)
 
 
 def test_open_hours_of_a_week_are_counted_once() -> None:

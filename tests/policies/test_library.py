@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from policies.document import dump, parse
+from connectors import discover
+from policies.branches import duration_in
+from policies.conditions import leaves
+from policies.document import ALWAYS, dump, parse
+from policies.lint import lint
 from policies.policy import Path as Way
 from policies.policy import Policy
 from policies.simulate import run_examples
@@ -37,9 +41,44 @@ def test_a_library_policy_survives_being_stored(policy: Policy) -> None:
     assert parse(dump(policy)).revision == policy.revision
 
 
+def test_the_linter_finds_nothing_in_a_library_policy(policy: Policy) -> None:
+    assert [str(finding) for finding in lint(policy)] == []
+
+
+def test_every_level_of_a_library_policy_has_a_target_that_each_vendor_understands(policy: Policy) -> None:
+    vendors = discover()
+    assert set(policy.applies_to) == set(vendors)
+    for level in policy.levels:
+        assert level.role
+        assert {name: vendors[name].check_target(level.target(name, "")) for name in vendors} == dict.fromkeys(
+            vendors, ()
+        )
+
+
+def test_a_library_policy_is_played_at_every_vendor(policy: Policy) -> None:
+    assert {example.ticket["site"] for example in policy.examples} == set(policy.applies_to)
+
+
+def test_a_library_policy_has_an_owner_and_a_day_of_review(policy: Policy) -> None:
+    assert policy.owner
+    assert policy.review_by is not None
+
+
+def text_of(name: str) -> str:
+    return (LIBRARY[0].parent / name).read_text("utf-8")
+
+
+def failures_after(name: str, old: str, new: str) -> list[str]:
+    """Change a policy's text and play its own tests."""
+    text = text_of(name)
+    assert old in text
+    return [failure for result in run_examples(parse(text.replace(old, new, 1))) for failure in result.failures]
+
+
+# --- support ------------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def support() -> str:
-    return (LIBRARY[0].parent / "support.yaml").read_text("utf-8")
+    return text_of("support.yaml")
 
 
 def test_support_has_the_four_levels_by_name(support: str) -> None:
@@ -67,6 +106,120 @@ def test_support_knows_the_holidays_of_its_region(support: str) -> None:
         ("priority: {at_least: high} ", "priority: {set: normal} "),
     ],
 )
-def test_supports_own_tests_notice_a_change_of_meaning(support: str, old: str, new: str) -> None:
-    assert old in support
-    assert not all(result.passed for result in run_examples(parse(support.replace(old, new, 1))))
+def test_supports_own_tests_notice_a_change_of_meaning(old: str, new: str) -> None:
+    assert failures_after("support.yaml", old, new)
+
+
+# --- IT service desk ----------------------------------------------------------------------------------------------
+def test_the_service_desk_goes_to_expertise_first_and_then_to_authority() -> None:
+    levels = parse(text_of("it-service-desk.yaml")).levels
+    assert [level.path for level in levels[1:]] == [Way.FUNCTIONAL, Way.HIERARCHICAL, Way.HIERARCHICAL]
+    assert [level.take.value for level in levels[1:]] == ["ownership", "oversight", "oversight"]
+
+
+def test_the_service_desk_reads_p1_to_p4_from_impact_and_urgency() -> None:
+    severity = parse(text_of("it-service-desk.yaml")).severity
+    assert severity is not None
+    assert severity.names == ("P4", "P3", "P2", "P1")
+    assert [severity.of("High", "high"), severity.of("low", "high"), severity.of("low", None)] == ["P1", "P3", None]
+
+
+def test_the_service_desk_works_on_p1_and_p2_round_the_clock_and_on_the_rest_in_office_hours() -> None:
+    for rule in parse(text_of("it-service-desk.yaml")).rules:
+        asked = leaves(rule.when)
+        critical = any(question.name == "severity" and question.value in ("P1", "P2") for question in asked)
+        lengths = [length for question in asked if (length := duration_in(question)) is not None]
+        assert {length.clock for length in lengths} <= {critical}, rule.name
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("unresolved_for: 15m clock", "unresolved_for: 16m clock"),
+        ("unresolved_for: 15m clock", "not_taken_for: 15m clock"),
+        ("level: {less_than: 3}, not_taken_for", "not_taken_for"),
+        ("level: {less_than: 3}}", "level: {less_than: 2}}"),
+        ("unresolved_for: 8h clock", "unresolved_for: 8h"),
+        ("not: {severity: [P1, P2, P4]}, unresolved_for: 10h", "severity: P3, unresolved_for: 10h"),
+        ("{country: GB, region: ENG}", "{country: US}"),
+        ("high:   [P3, P2, P1]", "high:   [P3, P1, P1]"),
+        ("pause_while: [pending, on_hold]", "pause_while: [on_hold]"),
+        ("issue_types: {none_of: [Change]}", "issue_types: {none_of: [Problem]}"),
+        ("{at_least: normal}", "{set: low}"),
+    ],
+)
+def test_the_service_desks_own_tests_notice_a_change_of_meaning(old: str, new: str) -> None:
+    assert failures_after("it-service-desk.yaml", old, new)
+
+
+# --- sales --------------------------------------------------------------------------------------------------------
+def test_complex_price_negotiations_of_large_customers_go_to_the_sales_director() -> None:
+    policy = parse(text_of("sales.yaml"))
+    (rule,) = [rule for rule in policy.rules if rule.name == "complex price negotiation with a large customer"]
+    assert policy.level(int(rule.go_to)).name == "Sales director"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("tier: [strategic, large], custom", "tier: [strategic], custom"),
+        ("[10 to 20, over 20]}}", "[over 20]}}"),
+        ("pause_while: [pending]", "pause_while: [pending, on_hold]"),
+        ("no_human_activity_for: 27h", "unanswered_for: 27h"),
+        ("unanswered_for: 2h", "unanswered_for: 2h clock"),
+        ("mode: note ", "priority: {set: urgent} "),
+        ("{country: US}", "{country: CA}"),
+        ("level: 3, not_taken_for: 18h", "level: 3, at_level_for: 18h"),
+        ("forms: [Offer, Price negotiation]", "forms: [Offer, Complaint]"),
+        ("tags: [contract-terms, liability, tender]", "tags: [contract-terms, tender]"),
+    ],
+)
+def test_sales_own_tests_notice_a_change_of_meaning(old: str, new: str) -> None:
+    assert failures_after("sales.yaml", old, new)
+
+
+# --- the strict protocol ------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def strict() -> Policy:
+    return parse(text_of("strict.yaml"))
+
+
+def test_nothing_stops_the_strict_protocols_clock(strict: Policy) -> None:
+    assert strict.pause_while == frozenset()
+    assert list(strict.calendars) == [ALWAYS.name]
+    assert not strict.restart_after_reopening
+
+
+def test_the_strict_protocols_limits_are_short_and_stay_so_under_a_calendar(strict: Policy) -> None:
+    asked = [question for rule in strict.rules for question in leaves(rule.when)]
+    lengths = [length for question in asked if (length := duration_in(question)) is not None]
+    assert all(length.clock for length in lengths)
+    assert min(length.length for length in lengths) == timedelta(minutes=5)
+    assert max(length.length for length in lengths) == timedelta(days=1)
+
+
+def test_nothing_of_the_strict_protocol_is_ever_held_or_only_observed(strict: Policy) -> None:
+    assert {part.mode for part in (*strict.rules, *strict.levels)} == {None}
+    assert {rule.wait_if for rule in strict.rules} == {None}
+    assert not any("status" in (question.name for question in leaves(rule.when)) for rule in strict.rules)
+
+
+def test_the_strict_protocol_leaves_nobody_at_the_desk_for_more_than_a_day(strict: Policy) -> None:
+    assert [rule.go_to for rule in strict.rules if rule.name == "not closed in a day"] == [strict.top]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("unanswered_for: 10m clock", "unanswered_for: 11m clock"),
+        ("after_reopening: continue", "pause_while: [pending]"),
+        ("after_reopening: continue", "pause_while: [on_hold]"),
+        ("not: {severity: [routine, watch]}, unresolved_for", "severity: {at_least: serious}, unresolved_for"),
+        ("level: {at_least: 2}, not_taken_for: 5m clock", "level: 2, not_taken_for: 5m clock"),
+        ("reopens: {at_least: 1}", "reopens: {at_least: 2}"),
+        ("no_human_activity_for: 1h clock", "no_human_activity_for: 2h clock"),
+        ("medium: [routine, watch,   serious]", "medium: [routine, watch,   watch]"),
+    ],
+)
+def test_the_strict_protocols_own_tests_notice_a_change_of_meaning(old: str, new: str) -> None:
+    assert failures_after("strict.yaml", old, new)

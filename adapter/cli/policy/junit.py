@@ -40,9 +40,15 @@ def junit(suites: Sequence[Suite]) -> str:
 
 
 def _suite(suite: Suite) -> Xml.Element:
-    counts = {"tests": len(suite.results) + bool(suite.error), "failures": suite.failed, "errors": int(bool(suite.error))}
+    counts = {
+        "tests": len(suite.results) + bool(suite.error),
+        "failures": suite.failed,
+        "errors": int(bool(suite.error)),
+    }
     told = {**counts, "skipped": 0, "time": f"{suite.seconds:.3f}"}
-    element = Xml.Element("testsuite", {"name": _text(suite.file), **{name: str(value) for name, value in told.items()}})
+    element = Xml.Element(
+        "testsuite", {"name": _text(suite.file), **{name: str(value) for name, value in told.items()}}
+    )
     for result in suite.results:
         file, _, line = result.where.rpartition(":")
         place = {"classname": _text(suite.name), "name": _text(result.name), "file": _text(file), "line": line}

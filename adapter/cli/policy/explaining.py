@@ -1,0 +1,158 @@
+"""`policy explain`: why a ticket stands where it stands, from a file that invents it or from what is remembered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import click
+
+from adapter.cli.policy.chosen import ACTIVE, from_file, from_store, policy_named, zone
+from adapter.cli.policy.told import told
+from adapter.cli.tools import Tools, Unavailable, config_option, plainly
+from adapter.records import Work
+from adapter.settings import Settings
+from connectors.contract import SiteSettings
+from policies.case import Case, Facts
+from policies.examples import instant, story
+from policies.explain import Explanation, explain
+from policies.policy import Example, Policy
+from policies.simulate import Stuck, lived
+from policies.source import Fault, PolicyError, read
+
+_NOW_ONLY = "pauses, the mode and the hourly budget are those of now, because they are not remembered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """A ticket that was found, and what is not in its case."""
+
+    policy: Policy
+    case: Case
+    facts: Facts
+    at: datetime
+    remarks: tuple[str, ...]
+
+
+@click.command("explain")
+@click.argument("ticket", metavar="TICKET.json|SITE/TICKET")
+@click.option("--policy", "policy_name", metavar="FILE", help="A policy file or revision, instead of the active one.")
+@click.option("--at", "said", metavar="TIME", help="Such as 09:30 or '2027-03-01 09:30'; now if left out.")
+@click.option("--full", is_flag=True, help="Every stretch of every time proof, however many there are.")
+@config_option
+@click.pass_obj
+@plainly
+def explain_ticket(
+    tools: Tools, ticket: str, policy_name: str | None, said: str | None, full: bool, config: Path | None
+) -> None:
+    """Say for every rule what it finds, what counts, and what happens next to a ticket.
+
+    TICKET.json holds what a policy's test says of its ticket: {"ticket": {"site": …, "created": …}, "steps": […]}.
+    SITE/TICKET is a ticket that Stepladder remembers, by its id or its key, such as acme/5158.
+    """
+    file, remarks = Path(ticket), tuple[str, ...]()
+    if file.is_file():
+        policy = policy_named(tools, policy_name, config) if policy_name else _configured(tools, config)
+        explanation = _invented(policy, file, said, tools.clock())
+    else:
+        found = _remembered(tools, ticket, policy_name, said, config)
+        explanation, remarks = explain(found.policy, found.case, found.facts, found.at), found.remarks
+    click.echo(told(explanation, remarks, full=full), nl=False)
+
+
+# --- a ticket that a file invents -----------------------------------------------------------------------------------
+def _configured(tools: Tools, config: Path | None) -> Policy:
+    settings = tools.read_settings(config)
+    store = tools.open_store(settings)
+    return from_store(store, ACTIVE) if store.active_policy() else from_file(settings.policy)
+
+
+def _invented(policy: Policy, file: Path, said: str | None, now: datetime) -> Explanation:
+    example = _example(policy, file)
+    try:
+        created = instant(example.ticket["created"], policy)
+        at = _time(said, policy, created) if said else _last(policy, example, created, now)
+        case, events, facts = lived(policy, example, at)
+    except Stuck as stuck:
+        raise Unavailable(f"{file}: {stuck}") from None
+    return explain(policy, case, facts, at, events)
+
+
+def _example(policy: Policy, file: Path) -> Example:
+    text = file.read_text(encoding="utf-8")
+    if text.lstrip().startswith("{"):
+        text = text.replace("\t", " ")  # JSON may be indented with tabs, YAML may not
+    try:
+        root, problems = read(text)
+        if problems:
+            raise Fault(*problems)
+        return story(policy)(root)
+    except Fault as fault:
+        raise PolicyError(fault.problems, text, str(file)) from None
+
+
+def _last(policy: Policy, example: Example, created: datetime, now: datetime) -> datetime:
+    """Return now, or the last that the file tells of if all of it is still to come."""
+    day = created.astimezone(zone(policy)).date()
+    told = [instant(str(step["at"]), policy, day) for step in example.steps]
+    return now if now >= created else max([created, *told])
+
+
+def _time(said: str, policy: Policy, day: datetime) -> datetime:
+    try:
+        return instant(said, policy, day.astimezone(zone(policy)).date())
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--at") from None
+
+
+# --- a ticket that is remembered ------------------------------------------------------------------------------------
+def _remembered(tools: Tools, ticket: str, policy_name: str | None, said: str | None, config: Path | None) -> _Found:
+    settings = tools.read_settings(config)
+    store, now = tools.open_store(settings), tools.clock()
+    site_name, _, name = ticket.rpartition("/")
+    site = _site(settings, site_name, ticket)
+    scope = f"{site.vendor}/{site_name.rpartition('/')[2]}"
+    ref = store.find(scope, name)
+    if ref is None:
+        raise Unavailable(f"Stepladder remembers no ticket {name!r} at {scope}: it has heard nothing of it yet.")
+    work = store.open(ref, now)
+    chosen = policy_named(tools, policy_name, config) if policy_name else None
+    at = _time(said, chosen or from_store(store, work.active_policy or ACTIVE), now) if said else now
+    case, revision = (work.case, None) if at >= now else store.case_at(ref, at)
+    if case is None:
+        raise Unavailable(f"Nothing was remembered of {ref} at that time.")
+    policy = chosen or from_store(store, case.pinned or revision or ACTIVE)
+    remarks = _remarks(work, case, policy, past=at < now)
+    return _Found(policy=policy, case=case, facts=_facts(settings, site, scope, work, now), at=at, remarks=remarks)
+
+
+def _site(settings: Settings, name: str, ticket: str) -> SiteSettings:
+    site = settings.sites.get(name.rpartition("/")[2])
+    if site is None:
+        sites = ", ".join(settings.sites)
+        what = f"expected a file, or SITE/TICKET with one of the sites {sites}; found {ticket!r}"
+        raise click.BadParameter(what, param_hint="TICKET")
+    return site
+
+
+def _facts(settings: Settings, site: SiteSettings, scope: str, work: Work, now: datetime) -> Facts:
+    """Return what a look at this ticket would know now."""
+    rules = {where.removeprefix("rule:"): why for where, why in work.switches.items() if where.startswith("rule:")}
+    return Facts(
+        mode=site.mode,
+        mode_since=work.mode_since,
+        paused=work.switches.get("all") or work.switches.get(f"site:{scope}"),
+        paused_rules=rules,
+        adoptive_left=max(settings.guards.adoptive_per_hour - work.adoptive_used, 0),
+        adoptive_again=now + timedelta(minutes=10),
+    )
+
+
+def _remarks(work: Work, case: Case, policy: Policy, *, past: bool) -> tuple[str, ...]:
+    said = [f"it keeps to revision {case.pinned} until it is back at level 1"] if case.pinned else []
+    if case.pinned and case.pinned != policy.revision:
+        said = [f"it is asked here about revision {policy.revision}, but keeps to {case.pinned}"]
+    if work.deliveries and not past:
+        said.append(f"{len(work.deliveries)} deliveries wait to be read; they may change this")
+    return (*said, _NOW_ONLY) if past else tuple(said)

@@ -1,0 +1,241 @@
+"""Folding a ticket's events into its picture and its story.
+
+Folding the same events gives the same story in whatever order they arrived: events are told in the vendor's order, and
+one that comes late makes the whole story be told again from the beginning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+
+from policies.model import TICKET_FIELDS, Actor, Change, Comment, Event, Kind, Named, Role, Status, Ticket
+from policies.shifts import Shift, comparable, field_of, named_again, shift_name, shift_of, with_change, words_of
+from policies.story import Request, Said, Since, Story
+
+_REQUEST_TAG = re.compile(r"escalate(?:[_-]?(?:to[_-]?)?(?:level[_-]?)?(\d))?", re.IGNORECASE)
+_REQUEST_LINE = re.compile(r"^\s*/escalate\b\s*(?:to\s+)?(?:level\s+)?(\d)?", re.IGNORECASE | re.MULTILINE)
+_TAKE_LINE = re.compile(r"^\s*/ack\b", re.IGNORECASE | re.MULTILINE)
+_TRIED_LINE = re.compile(r"^\s*(tried|asked)\s*:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
+_NUMBER_AT_END = re.compile(r"[\d\s./_-]+\Z")
+_QUOTE_LENGTH = 280
+_REMEMBERED = 6
+_NEVER_ASKED = frozenset({"assignee", "brand", "requester", "subject"})
+_RESOLVED = tuple(status for status in Status if status.resolved)
+
+
+class Telling:
+    """One folding in progress: the frozen story is rebuilt once, and `shifts` tells each changed value once."""
+
+    def __init__(self, ticket: Ticket, story: Story) -> None:
+        self.ticket = ticket
+        self.story = story
+        self.since = dict(story.since)
+        self.times = dict(story.times)
+        self.ours = set(story.ours)
+        self.implied = set(story.implied)
+        self.shifts: list[Shift] = []
+        self._pictured: set[str] = set()
+
+    def done(self) -> tuple[Ticket, Story, tuple[Shift, ...]]:
+        """Return what has become of ticket and story, and every value that changed on the way."""
+        ours, implied = frozenset(self.ours), frozenset(self.implied)
+        story = replace(self.story, since=self.since, times=self.times, ours=ours, implied=implied)
+        return self.ticket, story, tuple(self.shifts)
+
+    def hear(self, event: Event) -> None:
+        """Fold one event."""
+        self._pictured = set()
+        stale = event.ticket is not None and not self._picture(event, event.ticket)
+        for change in event.changes:
+            self._change(event, change, stale)
+        if event.kind is Kind.CREATED:
+            self._born(event)
+        elif event.kind in (Kind.DELETED, Kind.MERGED):
+            self.story = replace(self.story, ended=event.kind.value)
+        elif event.kind is Kind.RESTORED:
+            self.story = replace(self.story, ended=None)
+        elif event.kind is Kind.TOUCHED:
+            self.story = replace(self.story, conversation=False)
+        if event.comment is not None:
+            self._comment(event, event.comment)
+        if _role(event) is Role.AGENT and event.kind in (Kind.CHANGED, Kind.COMMENTED):
+            self.story = replace(self.story, human_at=max(event.at, self.story.human_at or event.at))
+
+    # --- fields -------------------------------------------------------------------------------------------
+    def _picture(self, event: Event, picture: Ticket) -> bool:
+        """Take over a picture; False if it is older than what is known, so that it only fills gaps."""
+        if "conversation" in picture.known:
+            self.story = replace(self.story, conversation=True)
+        told = picture.known & TICKET_FIELDS
+        before = self.ticket
+        as_of = picture.as_of or event.at
+        if before.as_of is not None and as_of < before.as_of:
+            self.ticket = before.learn(replace(picture, known=told - before.known, as_of=before.as_of))
+            self._compare(event, before, told - before.known)
+            return False
+        if event.kind is Kind.FETCHED:
+            self.story, told = replace(self.story, whole=True), TICKET_FIELDS
+        self.ticket = named_again(before, before.learn(replace(picture, known=told, as_of=as_of)), event.kind)
+        self.story = replace(self.story, created_at=self.story.created_at or self.ticket.created_at)
+        self._compare(event, before, told)
+        return True
+
+    def _compare(self, event: Event, before: Ticket, told: Iterable[str]) -> None:
+        explicit = {shift_name(change): change for change in event.changes}
+        for name in sorted(told):
+            new, known = words_of(self.ticket, name), before.knows(name)
+            old = words_of(before, name) if known else {}
+            for key in sorted(old.keys() | new.keys()):
+                change = explicit.get(key)
+                if change is not None and change.after != new.get(key):
+                    change = None  # the picture was drawn after a later change
+                if not known or (name == "custom" and key not in old):
+                    self._first_seen(event, key, new[key], change)
+                elif old.get(key) != new.get(key):
+                    self._pictured_shift(event, key, old.get(key), change)
+
+    def _first_seen(self, event: Event, key: str, value: str | None, change: Change | None) -> None:
+        """Note a value whose field was unknown. Only of a ticket whose birth was told it is known to be news."""
+        made = self.story.created_at or self.ticket.created_at
+        if event.kind is Kind.CREATED:
+            first = max(self.ticket.as_of or event.at, made or event.at)
+        elif self.story.born:
+            first = made or event.at
+        else:
+            first = min(made or event.at, self.ticket.as_of or event.at, event.at) - timedelta(microseconds=1)
+        if key == "status" and value and not self.story.statuses:
+            said = change.before if change is not None and change.before in set(Status) else value
+            start = Since(at=min(made or first, event.at), value=str(said))
+            self.story = replace(self.story, statuses=(start,))
+        if change is not None:
+            self._pictured_shift(event, key, change.before, change)
+        else:
+            self.since.setdefault(key, first)
+
+    def _pictured_shift(self, event: Event, key: str, before: str | None, change: Change | None) -> None:
+        after = words_of(self.ticket, field_of(key)).get(key)
+        role = Role.UNKNOWN if change is None else _role(event)
+        (self.implied.add if change is None else self.implied.discard)(key)
+        self._pictured.add(key)
+        thing = getattr(self.ticket, key, None)
+        name = thing.name if isinstance(thing, Named) else None
+        self._shift(event, Shift(field=key, before=before, after=after, at=event.at, role=role, after_name=name))
+
+    def _change(self, event: Event, change: Change, stale: bool) -> None:
+        name, field_name = shift_name(change), field_of(shift_name(change))
+        if name in self._pictured:
+            return
+        pictured = not stale and event.ticket is not None and event.ticket.knows(field_name)
+        shift = shift_of(event, change, _role(event))
+        if not comparable(field_name):
+            self.ticket = self.ticket if pictured or stale else with_change(self.ticket, change)
+            return
+        current = words_of(self.ticket, field_name).get(name)
+        if current == change.after and name in self.implied:  # a sibling's picture told of it first
+            self.implied.discard(name)
+            self._claim(event, shift, late=True)
+            return
+        saved = event.ticket.as_of if event.ticket and event.ticket.as_of else event.at
+        restated = current == change.after and name in self.since and self.since[name] >= saved
+        if restated or stale or (pictured and current != change.after):
+            return
+        if not pictured:
+            self.ticket = with_change(self.ticket, change)
+        self._shift(event, shift)
+
+    def _shift(self, event: Event, shift: Shift) -> None:
+        self.since[shift.field] = shift.at
+        self.shifts.append(shift)
+        if shift.after and shift.field not in _NEVER_ASKED:
+            value = f"{shift.field}={shift.after}"
+            self.times[value] = self.times.get(value, 0) + 1
+        if shift.field == "status" and shift.after in set(Status):
+            self._status(shift)
+        elif shift.field == "assignee" and shift.before and shift.after and shift.role is not Role.OURS:
+            self.story = replace(self.story, hand_overs=self.story.hand_overs + 1)
+        self._claim(event, shift)
+
+    def _claim(self, event: Event, shift: Shift, late: bool = False) -> None:
+        """Say whose shift it was; `late` if a picture had told of it before."""
+        (self.ours.add if shift.role is Role.OURS else self.ours.discard)(shift.field)
+        if late and shift.role is Role.OURS and shift.field == "assignee" and shift.before and shift.after:
+            self.story = replace(self.story, hand_overs=max(self.story.hand_overs - 1, 0))
+        if shift.role is not Role.AGENT or not shift.after:
+            return
+        if shift.field == "assignee":
+            name = self.ticket.assignee.name if self.ticket.assignee else None
+            self.story = replace(self.story, taken_at=shift.at, taken_by=name or shift.after)
+        elif shift.field.startswith("tag:") and (asked := _REQUEST_TAG.fullmatch(shift.after)):
+            time = self.times.get(f"{shift.field}={shift.after}", 0)
+            self._ask(f"{shift.field}#{time}", event, asked.group(1))
+
+    def _status(self, shift: Shift) -> None:
+        spans = (*self.story.statuses, Since(at=shift.at, value=str(shift.after)))
+        self.story = replace(self.story, statuses=spans)
+        if shift.before in _RESOLVED and shift.after not in _RESOLVED:
+            self.story = replace(self.story, reopens=self.story.reopens + 1, reopened_at=shift.at)
+
+    # --- people -------------------------------------------------------------------------------------------
+    def _born(self, event: Event) -> None:
+        made = self.ticket.created_at or event.at
+        story = replace(self.story, created_at=made, conversation=True, born=True)
+        if _role(event) not in (Role.AGENT, Role.OURS) and story.waiting_since is None and story.last_reply is None:
+            story = replace(story, waiting_since=made, waits=story.waits + 1)
+        if self.ticket.assignee is not None and story.taken_at is None and _role(event) is Role.AGENT:
+            story = replace(story, taken_at=made, taken_by=str(self.ticket.assignee))
+        self.story = story
+
+    def _comment(self, event: Event, comment: Comment) -> None:
+        role = _role(event)
+        said = Said(at=event.at, text=_quotable(comment.text), by=event.actor.name if event.actor else None)
+        if role is Role.REQUESTER:
+            self._named(event.actor)
+            story = replace(self.story, last_customer=said)
+            if story.waiting_since is None:
+                story = replace(story, waiting_since=event.at, waits=story.waits + 1)
+            self.story = story
+        elif role is Role.AGENT and event.actor is not None:
+            self._staff_says(event, event.actor, comment, said)
+
+    def _named(self, actor: Actor | None) -> None:
+        requester = self.ticket.requester
+        if actor is not None and actor.name and requester is not None and requester == Named(id=actor.id):
+            self.ticket = replace(self.ticket, requester=replace(requester, name=actor.name))
+
+    def _staff_says(self, event: Event, actor: Actor, comment: Comment, said: Said) -> None:
+        story = replace(self.story, spoke={**self.story.spoke, actor.id: event.at})
+        if comment.public is not False:
+            story = replace(story, waiting_since=None, last_reply=said, replies=story.replies + 1)
+        if _TAKE_LINE.search(comment.text):
+            story = replace(story, taken_at=event.at, taken_by=actor.name or actor.id)
+        lines = (_quotable(match.group(0).strip()) for match in _TRIED_LINE.finditer(comment.text))
+        tried = (Said(at=event.at, text=line, by=actor.name) for line in lines)
+        self.story = replace(story, tried=(*story.tried, *tried)[-_REMEMBERED:])
+        asked = _REQUEST_LINE.search(comment.text)
+        if asked:
+            self._ask(f"comment:{comment.id}", event, asked.group(1))
+
+    def _ask(self, request_id: str, event: Event, level: str | None) -> None:
+        by = event.actor.name if event.actor else None
+        request = Request(id=request_id, at=event.at, by=by, level=int(level) if level else None)
+        others = tuple(r for r in self.story.requests if r.id != request_id)  # a comment that was edited
+        self.story = replace(self.story, requests=(*others, request)[-_REMEMBERED:])
+
+
+def tell(ticket: Ticket, story: Story, events: Iterable[Event]) -> tuple[Ticket, Story, tuple[Shift, ...]]:
+    """Fold events, which must be in the vendor's order (`Event.sort_key`), into ticket and story."""
+    telling = Telling(ticket, story)
+    for event in events:
+        telling.hear(event)
+    return telling.done()
+
+
+def _quotable(text: str) -> str:  # never cut through a number: half a card number would pass as none
+    return text if len(text) <= _QUOTE_LENGTH else _NUMBER_AT_END.sub("", text[:_QUOTE_LENGTH])
+
+
+def _role(event: Event) -> Role:
+    return event.actor.role if event.actor else Role.UNKNOWN

@@ -1,0 +1,123 @@
+"""A ticket in somebody's hands: waiting for them, whose words are whose, and what our own move may not lose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from policies.case import Facts
+from policies.commands import Mode
+from policies.model import Actor, Kind, Named, Role
+
+WAITS = "when: {unresolved_for: 30m}, go_to: 2, wait_if: {human_active_within: 10m, at_most: 15m}"
+
+
+# --- wait_if ------------------------------------------------------------------------------------------------
+def test_a_ticket_is_not_pulled_out_of_busy_hands(say: Any) -> None:
+    desk = say.desk(say.policy(WAITS))
+    desk.look(0, say.born())
+    desk.look(25, say.said("a", 25, say.tom, "I am on it", False))
+    held = desk.look(30)
+    assert (desk.level, held.next_look) == (1, say.at(35))
+    assert "somebody worked on it 5 min ago" in held.why
+    desk.look(35)
+    assert desk.level == 2
+
+
+def test_nobody_is_waited_for_longer_than_at_most(say: Any) -> None:
+    desk = say.desk(say.policy(WAITS))
+    desk.look(0, say.born())
+    desk.look(28, say.said("a", 28, say.tom, "I am on it", False))
+    desk.look(30)
+    for number, minute in enumerate((36, 42)):
+        held = desk.look(minute, say.said(f"b{number}", minute, say.tom, "Still on it", False))
+    assert (desk.level, held.next_look) == (1, say.at(45))
+    desk.look(45)
+    assert desk.level == 2
+
+
+def test_idle_hands_are_not_waited_for(say: Any) -> None:
+    desk = say.desk(say.policy(WAITS))
+    desk.look(0, say.born())
+    desk.look(15, say.said("a", 15, say.tom, "I was on it", False))
+    desk.look(30)
+    assert desk.level == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("wait_if: {human_active_within: 10m}", "at_most"),
+        ("wait_if: {human_active_within: 10, at_most: 10m}", "a unit is missing"),
+        ("wait_if: {activ_within: 10m, at_most: 10m}", "activ_within"),
+    ],
+)
+def test_a_wait_that_makes_no_sense_is_an_error(say: Any, line: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        say.policy(f"when: {{unresolved_for: 30m}}, go_to: 2, {line}")
+
+
+# --- who speaks ---------------------------------------------------------------------------------------------
+def test_an_employee_who_asks_for_help_is_the_requester(say: Any) -> None:
+    desk = say.desk(say.policy("when: {unanswered_for: 30m}, go_to: 2"))
+    desk.look(0, say.born(requester=Named(id="eva", name="Eva Lang")))
+    desk.look(10, say.said("a", 10, say.eva, "Any news?"))
+    desk.look(30)
+    assert desk.level == 2
+
+
+def test_the_requesters_name_is_known_from_their_own_words_and_stays(say: Any) -> None:
+    desk = say.desk(say.policy("when: {priority: urgent}, go_to: 2"))
+    desk.look(0, say.born(requester=Named(id="ana")))
+    desk.look(5, say.said("a", 5, Actor(id="ana", role=Role.REQUESTER, name="Ana Ruiz"), "Hello?"))
+    picture = say.full(say.at(6), requester=Named(id="ana"), priority="urgent")
+    decision = desk.look(6, say.changed("p", 6, say.tom, picture, priority=(None, "urgent")))
+    assert "Customer: Ana Ruiz" in decision.command.note.text
+
+
+def test_a_touch_makes_the_messages_unknown_only_where_a_rule_asks_for_them(say: Any) -> None:
+    for rule, wanted in (
+        ("when: {unanswered_for: 30m}, go_to: 2", True),
+        ("when: {priority: urgent}, go_to: 2", False),
+    ):
+        desk = say.desk(say.policy(rule))
+        desk.vendor = say.full(say.at(5))
+        desk.look(0, say.born())
+        desk.look(5, say.event("t", 5, Kind.TOUCHED))
+        assert desk.asked[0] == {"ticket", *({"conversation"} if wanted else ())}
+
+
+# --- status is a circumstance -------------------------------------------------------------------------------
+def test_a_ticket_passing_through_its_statuses_is_no_new_cause(say: Any) -> None:
+    desk = say.desk(say.policy("when: {status: [new, open], unresolved_for: 1h}, go_to: 2"))
+    desk.look(0, say.born())
+    desk.look(60)
+    desk.written(60)
+    desk.look(70, say.changed("back", 70, say.tom, group=("12", "11")))
+    desk.look(80, say.changed("s", 80, say.tom, status=("new", "open")))
+    assert desk.level == 1
+
+
+def test_a_status_alone_is_a_cause(say: Any) -> None:
+    desk = say.desk(say.policy("when: {status: on_hold}, go_to: 2"))
+    desk.look(0, say.born())
+    desk.look(10, say.changed("s", 10, say.tom, status=("new", "on_hold")))
+    assert desk.level == 2
+
+
+# --- scope and mode -----------------------------------------------------------------------------------------
+def test_our_own_move_does_not_lose_sight_of_the_ticket(say: Any) -> None:
+    desk = say.desk(say.policy("when: {priority: urgent}, go_to: 2", scope="{groups: [Support]}"))
+    desk.look(0, say.born(priority="urgent"))
+    desk.written(1)
+    decision = desk.look(5, say.said("a", 5, say.tom, "Taken", False))
+    assert not decision.case.outside
+    assert desk.level == 2
+
+
+def test_a_note_that_changed_nothing_only_suggests(say: Any) -> None:
+    desk = say.desk(say.policy("when: {priority: urgent}, go_to: 2"), facts=Facts(mode=Mode.NOTE))
+    text = desk.look(0, say.born(priority="urgent")).command.note.text
+    assert "Suggested: level 1 → 2" in text
+    assert "Changed:" not in text
