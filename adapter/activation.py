@@ -9,8 +9,11 @@ from datetime import datetime
 from adapter.records import Store
 from connectors.contract import Connector
 from policies.document import dump, overdue, parse
+from policies.lint import lint
 from policies.policy import Policy
 from policies.simulate import ExampleResult, run_examples
+
+KINDS = ("error", "warning")
 
 
 class PolicyRefused(Exception):
@@ -35,11 +38,12 @@ class Report:
 def check(text: str, source: str, vendors: Mapping[str, Connector], now: datetime) -> Report:
     """Load a policy and try it. Raises policies.source.PolicyError if it does not even load."""
     policy = parse(text, source=source)
+    found = {kind: [f"{source}:{f.line}: {f}" for f in lint(policy) if f.severity == kind] for kind in KINDS}
     return Report(
         policy=policy,
         results=run_examples(policy),
-        problems=tuple(_targets(policy, vendors)),
-        warnings=(*policy.warnings, *overdue(policy, now.date())),
+        problems=(*_targets(policy, vendors), *found["error"]),
+        warnings=(*found["warning"], *overdue(policy, now.date())),
     )
 
 

@@ -105,7 +105,9 @@ def _climbing(reason: Reason, answers: Answers, policy: Policy) -> Iterator[Find
         if only or "status" in branch.causes:
             parts = states if only else [part for part in states if part[0].name == "status"]
             advice = "name the level" if only else "say which statuses do not count: `not: {status: […]}` is no cause"
-            yield reason.warning(f"it climbs one more level each time {said(*parts)} becomes true again; {advice}")
+            yield reason.warning(
+                f"it climbs one more level each time {said(*parts, last='or')} comes true again; {advice}"
+            )
             break
     again = reason.rule.again
     calendar = policy.calendars[reason.rule.calendar or policy.calendar]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -141,7 +140,7 @@ def _policy(root: Node, gather: Gather, body: str, source: str, holidays: Callab
     gather.add(*_strangers(root, found.get("applies_to")))
     gather.settle()
     defaults = found.get("defaults", {})
-    policy = Policy(
+    return Policy(
         name=found["name"],
         revision=_revision(body, calendars),
         text=body,
@@ -158,7 +157,6 @@ def _policy(root: Node, gather: Gather, body: str, source: str, holidays: Callab
         owner=found.get("owner", ""),
         review_by=found.get("review_by"),
     )
-    return replace(policy, warnings=tuple(_warnings(policy, root, source)))
 
 
 def sections(
@@ -236,11 +234,3 @@ def _strangers(root: Node, applies_to: Mapping[str, Any] | None) -> Iterable[Pro
         for key, _ in level.follow(["targets"]).pairs or () if level.get("targets") else ():
             if key.text.partition("/")[0] not in vendors:
                 yield key.problem(f'"{key.text}" is not in applies_to', nearest(key.text, applies_to))
-
-
-def _warnings(policy: Policy, root: Node, source: str) -> Iterable[str]:
-    for level, node in zip(policy.levels, root.follow(["levels"]).items or (), strict=True):
-        for site in policy.applies_to:
-            places = [key for key in level.targets if key == site.partition("/")[0] or key.startswith(site)]
-            if not places:
-                yield f"{source}:{node.line}: level {level.number} ({level.name}) has no target for {site}."

@@ -89,10 +89,10 @@ def named(level: Level) -> str:
     return f"level {level.number} ({level.name})"
 
 
-def said(*parts: Part) -> str:
+def said(*parts: Part, last: str = "and") -> str:
     """Write questions as a policy does."""
     texts = [f"{q.name}: {_plain(q.value)}" if holds else f"not: {{{q.name}: {_plain(q.value)}}}" for q, holds in parts]
-    return listed([f"`{text}`" for text in dict.fromkeys(texts)])
+    return listed([f"`{text}`" for text in dict.fromkeys(texts)], last)
 
 
 def listed(words: list[str], last: str = "and") -> str:

@@ -80,12 +80,12 @@ def _targets(policy: Policy) -> Iterator[Finding]:
                 continue
             some = [place for place in level.targets if place.startswith(f"{vendor}/")] if not name else []
             only = f", only for {listed(some)}" if some else ""
-            sentence = f"has no target for {site}{only}: a ticket there would only get a note"
+            sentence = f"has no target for {site}{only}: a ticket there would be moved to nobody"
             yield _warning(named(level), sentence, "levels", level.number - 1)
 
 
 def _out_of_scope(policy: Policy) -> Iterator[Finding]:
-    """Find groups to which a level moves tickets, and in which the policy does not look at them any more."""
+    """Find groups to which a level moves tickets although the policy excludes them."""
     for level in policy.levels:
         for site, choices in policy.applies_to.items():
             group = level.target(*site.partition("/")[::2]).get("group")
@@ -94,16 +94,13 @@ def _out_of_scope(policy: Policy) -> Iterator[Finding]:
             if any(choice.field == "group" and _leaves(choice, str(group)) for choice in choices):
                 sentence = (
                     f"{site}: tickets that come to the group {group} are out of scope there, so nothing happens to "
-                    "them any more; name it in `applies_to`"
+                    "them any more; take it out of `none_of` in `applies_to`"
                 )
                 yield _warning(named(level), sentence, "levels", level.number - 1)
 
 
 def _leaves(choice: Choice, group: str) -> bool:
-    if group.casefold() in {word.casefold() for word in choice.none_of}:
-        return True
-    same_kind = all(word.isdecimal() == group.isdecimal() for word in choice.only)  # ids and names are not comparable
-    return bool(choice.only) and same_kind and group.casefold() not in {word.casefold() for word in choice.only}
+    return group.casefold() in {word.casefold() for word in choice.none_of}
 
 
 def _priorities(policy: Policy) -> Iterator[Finding]:

@@ -192,7 +192,6 @@ class Policy:
     examples: tuple[Example, ...] = ()
     owner: str = ""
     review_by: date | None = None
-    warnings: tuple[str, ...] = ()
 
     def level(self, number: int) -> Level:
         """Return a level by number; numbers run from 1 without gaps."""

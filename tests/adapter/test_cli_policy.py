@@ -4,86 +4,70 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as Xml
 
 import pytest
 from click.testing import CliRunner, Result
 
-from adapter.activation import activate, check
 from adapter.assembly import Toolbox
 from adapter.cli import cli
-from adapter.records import Commit, Committed, Look
-from adapter.settings import Settings
+from adapter.settings import Guards, Server, Settings, Worker
 from adapter.store.connection import Database
 from adapter.store.sql import SqlStore
-from connectors import discover
-from policies.case import Case, Decision, Facts
-from policies.decide import decide
-from policies.document import parse
-from policies.examples import instant
-from policies.model import Actor, Event, Kind, Named, Priority, Role, Status, TicketRef, ticket_from
-from policies.simulate import run_examples
+from connectors.contract import SiteSettings
+from policies.case import Facts
+from policies.commands import Mode
+from policies.document import dump, parse
+from policies.explain import explain
+from policies.schema import schema_text
 
-VENDOR = sorted(discover())[-1]
-LIBRARY = Path(__file__).parents[2] / "policies" / "library"
-SUPPORT = LIBRARY / "support.yaml"
-
-POLICY = f"""\
+POLICY = """\
 version: 1
 name: Commanded
 owner: lead@example.com
-applies_to: {{{VENDOR}: {{groups: [Support]}}}}
-calendars: {{office: {{timezone: Europe/Berlin, hours: {{mon-fri: "08:00-18:00"}}}}}}
-defaults: {{pause_while: [pending]}}
+applies_to: {desk: {groups: [Support, Experts]}}
 levels:
-  - {{level: 1, name: Frontline, targets: {{{VENDOR}: {{group: Support}}}}}}
-  - {{level: 2, name: Specialist, take: oversight, targets: {{{VENDOR}: {{followers: [lead@example.com]}}}}}}
+  - {level: 1, name: Frontline, targets: {desk: {group: Support}}}
+  - {level: 2, name: Specialist, targets: {desk: {group: Experts}}}
+  - {level: 3, name: Management, take: oversight, targets: {desk: {followers: [mara]}}}
 rules:
-  - {{name: waits, when: {{unanswered_for: 1h clock}}, go_to: 2}}
-  - {{name: urgent, when: {{priority: urgent}}, go_to: 2}}
+  - {name: waits, when: {unanswered_for: 30m clock}, go_to: 2}
+  - {name: waits long, when: {unanswered_for: 2h clock}, go_to: 3}
 tests:
-  - name: an hour, not less
-    ticket: {{site: {VENDOR}, created: "2027-03-01 09:00"}}
-    expect: [{{at: "09:59", level: 1}}, {{at: "10:00", level: 2, rule: waits}}]
-  - name: urgent at once
-    ticket: {{site: {VENDOR}, created: "2027-03-01 09:00", priority: urgent}}
-    expect: [{{at: "09:00", level: 2, rule: urgent}}]
+  - name: half an hour, not less
+    ticket: {site: desk, created: "2027-03-01 09:00"}
+    expect: [{at: "09:29", level: 1}, {at: "09:30", level: 2, rule: waits}]
+  - name: an answer stops it
+    ticket: {site: desk, created: "2027-03-01 09:00"}
+    steps: [{at: "09:10", agent_says: "Hello"}]
+    expect: [{at: "2027-03-02 09:00", level: 1}]
 """
-SETTINGS = f"""\
-policy = "policy.yaml"
-database = "sqlite:///stepladder.db"
-
-[sites.acme]
-vendor = "{VENDOR}"
-url = "https://acme.example.com"
-"""
-NOW = datetime(2027, 3, 1, 9, 30, tzinfo=UTC)
+SLOWER = POLICY.replace("unanswered_for: 30m clock", "unanswered_for: 45m clock").replace("09:29", "09:44")
+SLOWER = SLOWER.replace("09:30", "09:45")
+Run = Callable[..., Result]
 
 
 class Tools(Toolbox):
-    """The real tools, with a clock that stands still and settings without a vendor's secrets."""
+    """The real tools, for a folder that has a database and one site, with the bench's clock."""
 
-    def __init__(self, folder: Path, site: object) -> None:
-        self.folder = folder
-        self.now = NOW
-        self.site = site
-        self.stores: list[SqlStore] = []
+    def __init__(self, folder: Path, clock: Callable[[], datetime]) -> None:
+        self.folder, self.time, self.stores = folder, clock, list[SqlStore]()
 
     def clock(self) -> datetime:  # type: ignore[override]
-        return self.now
+        return self.time()
 
-    def read_settings(self, path: Path | None) -> Settings:  # type: ignore[override]
+    def read_settings(self, path: Path | None = None) -> Settings:  # type: ignore[override]
         return Settings(
             file=self.folder / "stepladder.toml",
             policy=self.folder / "policy.yaml",
             database=f"sqlite:///{self.folder / 'stepladder.db'}",
-            server=_default("server"),
-            worker=_default("worker"),
-            guards=_default("guards"),
-            sites={"acme": self.site},  # type: ignore[dict-item]
+            server=Server(),
+            worker=Worker(),
+            guards=Guards(),
+            sites={"acme": SiteSettings(vendor="desk", url="https://acme.example", mode=Mode.ACT)},
         )
 
     def open_store(self, settings: Settings) -> SqlStore:
@@ -91,3 +75,345 @@ class Tools(Toolbox):
         database.migrate()
         self.stores.append(SqlStore(database))
         return self.stores[-1]
+
+
+@pytest.fixture
+def run(tmp_path: Path, clock: Any) -> Iterator[Run]:
+    tools = Tools(tmp_path, clock)
+    yield lambda *words: CliRunner().invoke(cli, ["policy", *map(str, words)], obj=tools)
+    for store in tools.stores:
+        store.close()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "policy.yaml"
+    path.write_text(POLICY)
+    return path
+
+
+@pytest.fixture
+def slower(tmp_path: Path) -> Path:
+    path = tmp_path / "slower.yaml"
+    path.write_text(SLOWER)
+    return path
+
+
+def is_a_sentence(result: Result, *words: str) -> bool:
+    """Say whether a command ended with words for a person and exit code 2."""
+    assert "Traceback" not in result.stderr
+    return result.exit_code == 2 and all(word in result.stderr for word in words)
+
+
+# --- test ---------------------------------------------------------------------------------------------------
+def test_each_test_has_a_line_and_the_last_one_counts(run: Run, file: Path) -> None:
+    result = run("test", file)
+    assert result.exit_code == 0
+    assert "  PASSED half an hour, not less\n  PASSED an answer stops it\n" in result.output
+    assert result.output.splitlines()[-1].strip("= ") == "2 passed, 0 failed"
+
+
+def test_a_failure_says_what_was_expected_found_and_why(run: Run, file: Path) -> None:
+    file.write_text(POLICY.replace('{at: "09:29", level: 1}', '{at: "09:29", level: 2}'))
+    result = run("test", file)
+    assert result.exit_code == 1
+    assert f"FAILED half an hour, not less  ({file}:13)" in result.output
+    assert "E at 2027-03-01 09:29 expected level 2, found 1: stays at level 1" in result.output
+    assert result.output.splitlines()[-1].strip("= ") == "1 passed, 1 failed"
+
+
+def test_tests_can_be_chosen_by_name(run: Run, file: Path) -> None:
+    result = run("test", file, "-k", "ANSWER")
+    assert result.exit_code == 0
+    assert "1 passed, 0 failed" in result.output
+    assert "half an hour" not in result.output
+
+
+def test_a_name_that_no_test_has_is_an_error(run: Run, file: Path) -> None:
+    assert is_a_sentence(run("test", file, "-k", "nothing like it"), "No test has 'nothing like it'")
+
+
+def test_a_file_that_cannot_be_read_does_not_keep_the_others_from_being_tested(run: Run, file: Path) -> None:
+    broken = file.with_name("broken.yaml")
+    broken.write_text(POLICY.replace("go_to: 2", "go_to: 7"))
+    result = run("test", broken, file.with_name("nowhere.yaml"), file)
+    assert is_a_sentence(result, "broken.yaml:10:", "there is no level 7", "nowhere.yaml")
+    assert "2 passed, 0 failed, 2 of 3 files cannot be read" in result.output
+
+
+def test_junit_has_every_test_every_failure_and_every_error(run: Run, file: Path) -> None:
+    broken = file.with_name("broken.yaml")
+    broken.write_text("version: 1\n")
+    file.write_text(
+        POLICY.replace('{at: "09:29", level: 1}', '{at: "09:29", level: 2}').replace("not less", "<not> & less")
+    )
+    report = file.with_name("report.xml")
+    assert run("test", file, broken, "--junit", report).exit_code == 2
+    root = Xml.parse(report).getroot()
+    assert {name: root.get(name) for name in ("tests", "failures", "errors")} == {
+        "tests": "3",
+        "failures": "1",
+        "errors": "1",
+    }
+    case = root.find("testsuite/testcase")
+    assert case is not None
+    assert (case.get("classname"), case.get("name")) == ("Commanded", "half an hour, <not> & less")
+    assert (case.get("file"), case.get("line")) == (str(file), "13")
+    failure, error = case.find("failure"), root.find("testsuite/testcase/error")
+    assert failure is not None
+    assert "expected level 2, found 1" in (failure.get("message") or "")
+    assert error is not None
+    assert "is missing here" in (error.text or "")
+
+
+def test_junit_leaves_out_what_xml_cannot_say(run: Run, file: Path) -> None:
+    file.write_text(POLICY.replace("name: half an hour, not less", 'name: "a bell: \\a"'))
+    report = file.with_name("report.xml")
+    run("test", file, "--junit", report)
+    assert Xml.parse(report).getroot().tag == "testsuites"
+
+
+# --- show and schema ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("form", "start"), [("text", "Commanded "), ("markdown", "# Commanded"), ("html", "<!doctype")]
+)
+def test_a_policy_is_shown_in_three_forms(run: Run, file: Path, form: str, start: str) -> None:
+    result = run("show", file, "--format", form)
+    assert result.exit_code == 0
+    assert result.output.startswith(start)
+    assert parse(POLICY).revision in result.output
+
+
+def test_a_file_that_does_not_load_is_not_shown(run: Run, file: Path) -> None:
+    file.write_text(POLICY.replace("go_to: 2", "go_to: 7"))
+    assert is_a_sentence(run("show", file), "policy.yaml:10:", "there is no level 7")
+
+
+def test_the_schema_is_printed_as_it_is_shipped(run: Run) -> None:
+    result = run("schema")
+    assert result.exit_code == 0
+    assert result.output == schema_text()
+
+
+# --- list and diff ------------------------------------------------------------------------------------------
+def activate(store: SqlStore, text: str, clock: Any) -> str:
+    policy = parse(text)
+    store.activate(policy.revision, policy.name, dump(policy), clock())
+    return policy.revision
+
+
+def test_nothing_is_listed_before_the_first_activation(run: Run) -> None:
+    assert "No policy was activated yet" in run("list").output
+
+
+def test_revisions_are_listed_with_the_open_cases_that_keep_to_them(
+    run: Run, build_bench: Callable[..., Any], store: SqlStore, clock: Any
+) -> None:
+    bench = build_bench(policy=POLICY)
+    first = store.active_policy()
+    for ticket in ("7", "8", "9"):
+        bench.born(ticket)
+        bench.looks(ticket)
+    clock.advance(minutes=31)
+    for ticket in ("7", "8"):
+        bench.looks(ticket)
+        assert bench.case(ticket).level == 2
+    bench.hear({"kind": "changed", "by": "agent", "changes": [["status", "new", "solved"]]}, tickets=["8"])
+    bench.looks("8")
+    second = activate(store, SLOWER, clock)
+    lines = [line.split() for line in run("list").output.splitlines()[1:]]
+    assert [(line[0], line[1], line[4], line[5:]) for line in lines] == [
+        (second, "2027-03-01", "0", ["active", "Commanded"]),
+        (first, "2027-03-01", "1", ["Commanded"]),
+    ]
+
+
+def test_two_files_are_compared(run: Run, file: Path, slower: Path) -> None:
+    result = run("diff", file, slower)
+    assert result.exit_code == 1
+    assert "- The requester has been waiting for a public reply for 30 minutes by the clock." in result.output
+    assert "+ The requester has been waiting for a public reply for 45 minutes by the clock." in result.output
+    assert "waits long" not in result.output
+
+
+def test_a_policy_does_not_differ_from_itself(run: Run, file: Path) -> None:
+    result = run("diff", file, file)
+    assert result.exit_code == 0
+    assert "They are the same." in result.output
+
+
+def test_the_active_policy_is_compared_with_a_file_or_a_revision(
+    run: Run, slower: Path, store: SqlStore, clock: Any
+) -> None:
+    first = activate(store, POLICY, clock)
+    assert run("diff", "active", slower).exit_code == 1
+    assert run("diff", first[:6], "active").exit_code == 0
+    assert run("show", "active").output.startswith("Commanded")
+
+
+def test_a_revision_that_nobody_activated_is_a_sentence(run: Run, file: Path, store: SqlStore, clock: Any) -> None:
+    assert is_a_sentence(run("diff", file, "active"), "No policy is active yet")
+    known = activate(store, POLICY, clock)
+    assert is_a_sentence(run("diff", file, "fffffffffff"), "no activated revision begins", known)
+    activate(store, SLOWER, clock)
+    assert is_a_sentence(run("show", ""), "several revisions begin")
+
+
+# --- explain a file -----------------------------------------------------------------------------------------
+TICKET: dict[str, Any] = {
+    "ticket": {"site": "desk", "created": "2027-03-01 09:00"},
+    "steps": [{"at": "09:20", "note": "Hm"}],
+}
+
+
+@pytest.fixture
+def ticket(tmp_path: Path) -> Path:
+    path = tmp_path / "ticket.json"
+    path.write_text(json.dumps(TICKET, indent="\t"))
+    return path
+
+
+def test_an_invented_ticket_is_explained(run: Run, file: Path, ticket: Path) -> None:
+    result = run("explain", ticket, "--policy", file, "--at", "09:25")
+    assert result.exit_code == 0, result.output
+    assert "NEXT    09:30, in 5 min: moves to level 2 Specialist" in result.output
+    assert "✗ waits → level 2: not so; by itself 09:30" in result.output
+    assert "25 min of 30 min since 09:00; 5 min to go; due 09:30" in result.output
+    assert "sum: 25 min counted + 0 min not counted = 25 min" in result.output
+    assert "· an agent answers the requester" in result.output
+    assert max(len(line) for line in result.output.splitlines()) <= 100
+
+
+def test_a_story_that_is_still_to_come_is_explained_at_its_end(run: Run, file: Path, ticket: Path, clock: Any) -> None:
+    clock.advance(days=-1)
+    assert "asked for Mon 1 Mar 2027 09:20" in run("explain", ticket, "--policy", file).output
+    clock.advance(days=2)
+    assert "asked for Tue 2 Mar 2027 09:00" in run("explain", ticket, "--policy", file).output
+
+
+def test_without_a_policy_the_active_one_explains_or_the_one_of_the_settings(
+    run: Run, file: Path, ticket: Path, store: SqlStore, clock: Any
+) -> None:
+    assert parse(POLICY).revision in run("explain", ticket, "--at", "09:25").output
+    slower = activate(store, SLOWER, clock)
+    result = run("explain", ticket, "--at", "09:25")
+    assert slower in result.output
+    assert "NEXT    09:45" in result.output
+
+
+def test_a_move_of_this_very_moment_is_told(run: Run, file: Path, ticket: Path) -> None:
+    result = run("explain", ticket, "--policy", file, "--at", "09:30")
+    assert "NOW     moves to level 2 Specialist" in result.output
+    assert "NEXT    11:00, in 1 h 30 min: moves to level 3 Management" in result.output
+    assert "cause of 09:30: counts, because it is new" in result.output
+
+
+def test_very_many_stretches_are_folded_unless_all_are_wanted(run: Run, file: Path, ticket: Path) -> None:
+    file.write_text(
+        POLICY.replace("unanswered_for: 2h clock", "unanswered_for: 90h").replace(
+            "levels:", 'calendars: {office: {timezone: UTC, hours: {mon-fri: "09:00-12:00"}}}\nlevels:', 1
+        )
+    )
+    short = run("explain", ticket, "--policy", file, "--at", "2027-03-20 09:00").output
+    full = run("explain", ticket, "--policy", file, "--at", "2027-03-20 09:00", "--full").output
+    assert "stretches; --full shows them" in short
+    assert "stretches; --full shows them" not in full
+    assert full.count("\n") > short.count("\n")
+    assert [line for line in short.splitlines() if "sum:" in line] == [
+        line for line in full.splitlines() if "sum:" in line
+    ]
+
+
+def test_a_mistake_in_the_file_is_shown_at_its_place(run: Run, file: Path, ticket: Path) -> None:
+    ticket.write_text('{"ticket": {"site": "desk",\n "createt": "2027-03-01 09:00"}}')
+    result = run("explain", ticket, "--policy", file)
+    assert is_a_sentence(result, "ticket.json:2:2: ", "createt", 'did you mean "created"')
+
+
+def test_a_time_that_is_none_or_too_early_is_a_sentence(run: Run, file: Path, ticket: Path) -> None:
+    assert is_a_sentence(run("explain", ticket, "--policy", file, "--at", "noon"), "noon", "is not a time")
+    assert is_a_sentence(run("explain", ticket, "--policy", file, "--at", "08:00"), "does not exist yet")
+
+
+# --- explain what is remembered -----------------------------------------------------------------------------
+@pytest.fixture
+def bench(build_bench: Callable[..., Any], clock: Any) -> Any:
+    bench = build_bench(policy=POLICY)
+    clock.advance(seconds=-1)
+    bench.born("7", key="#5158", subject="It does not work")
+    bench.looks("7")
+    clock.advance(minutes=10)
+    return bench
+
+
+def test_a_remembered_ticket_is_explained(run: Run, bench: Any) -> None:
+    result = run("explain", "acme/7")
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith(
+        "desk/acme/7 · #5158 · It does not work\nlevel 1 Frontline, since Mon 1 Mar 2027 09:00"
+    )
+    assert "NEXT    09:30, in 20 min: moves to level 2 Specialist" in result.output
+
+
+def test_a_ticket_goes_by_its_key_too(run: Run, bench: Any) -> None:
+    by_id = run("explain", "acme/7").output
+    assert run("explain", "acme/#5158").output == by_id
+    assert run("explain", "acme/5158").output == by_id
+
+
+def test_its_numbers_are_those_that_are_decided_with(run: Run, bench: Any, clock: Any) -> None:
+    bench.hear({"kind": "commented", "by": "requester", "says": "Hello?"})
+    bench.looks()
+    said = run("explain", "acme/7").output
+    found = explain(parse(POLICY), bench.case(), Facts(), clock())
+    for asked in found.rules:
+        for question in asked.questions:
+            assert question.proof is not None
+            assert f"{int(question.proof.counted.total_seconds()) // 60} min of" in said
+
+
+def test_an_escalated_ticket_is_explained_by_the_policy_it_keeps_to(
+    run: Run, bench: Any, store: SqlStore, clock: Any, slower: Path
+) -> None:
+    first = store.active_policy()
+    clock.advance(minutes=21)
+    bench.looks()
+    assert bench.case().level == 2
+    activate(store, SLOWER, clock)
+    result = run("explain", "acme/7")
+    assert f"NOTE    it keeps to revision {first} until it is back at level 1" in result.output
+    assert "fired before, for the same cause" in result.output
+    other = run("explain", "acme/7", "--policy", slower)
+    assert f"but keeps to {first}" in " ".join(other.output.split())
+
+
+def test_the_past_is_explained_as_it_was_remembered(run: Run, bench: Any, clock: Any) -> None:
+    clock.advance(minutes=21)
+    bench.looks()
+    assert "level 2 Specialist" in run("explain", "acme/7").output.splitlines()[1]
+    before = run("explain", "acme/7", "--at", "09:15")
+    assert "level 1 Frontline" in before.output.splitlines()[1]
+    assert "15 min of 30 min since 09:00" in before.output
+    assert "they are not remembered" in before.output
+    assert is_a_sentence(run("explain", "acme/7", "--at", "2027-02-01 09:00"), "Nothing was remembered")
+
+
+def test_the_future_is_explained_as_if_nothing_happened(run: Run, bench: Any) -> None:
+    result = run("explain", "acme/7", "--at", "09:40")
+    assert "NOW     moves to level 2 Specialist" in result.output
+
+
+def test_what_is_paused_and_what_waits_to_be_read_is_said(run: Run, bench: Any, store: SqlStore, clock: Any) -> None:
+    store.pause("site:desk/acme", "maintenance", clock())
+    store.pause("rule:waits", "too loud", clock())
+    bench.hear({"kind": "commented", "by": "agent", "says": "Hello"})
+    output = run("explain", "acme/7").output
+    assert "HELD    all writes are paused: maintenance" in output
+    assert "HELD    the rule waits is paused: too loud" in output
+    assert "NOTE    1 deliveries wait to be read" in output
+
+
+def test_a_ticket_or_site_that_is_not_known_is_a_sentence(run: Run, bench: Any) -> None:
+    assert is_a_sentence(run("explain", "acme/99"), "remembers no ticket '99' at desk/acme")
+    assert is_a_sentence(run("explain", "elsewhere/7"), "sites acme", "'elsewhere/7'")
+    assert is_a_sentence(run("explain", "nothing.json"), "expected a file, or SITE/TICKET")

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from policies.branches import Answers, Branch, duration_in, open_in_a_week
+from policies.branches import Answers, Branch, TooMany, duration_in, open_in_a_week
 from policies.calendars import Clock
 from policies.conditions import Moment, leaf, parsed
 from policies.document import parse
@@ -120,7 +120,10 @@ def rule(when: dict[str, Any], calendar: str | None = None) -> Rule:
 
 def branches(policy: Policy, *rules: Rule) -> tuple[tuple[Branch, ...], ...]:
     answers = Answers(replace(policy, rules=rules))
-    return tuple(answers.branches(rule) for rule in rules)
+    try:
+        return tuple(answers.branches(rule) for rule in rules)
+    except TooMany:  # a condition of so many branches is not compared, and says so
+        reject()
 
 
 def true(branch: Branch, moment: Moment) -> bool:

@@ -154,7 +154,6 @@ def test_the_rest_of_the_document(policy: Policy) -> None:
     assert policy.review_by == date(2027, 5, 1)
     assert policy.calendars["always"] is ALWAYS
     assert policy.examples[0].where == "policy.yaml:64"
-    assert policy.warnings == ()
 
 
 def test_without_calendars_every_minute_counts() -> None:
@@ -199,11 +198,6 @@ def test_a_review_date_that_has_passed_is_said(policy: Policy) -> None:
 def test_holidays_that_end_soon_are_said() -> None:
     policy = parse(TEXT, years=range(2025, 2027))
     assert "knows holidays only until 2026-12-26" in overdue(policy, date(2026, 11, 1))[0]
-
-
-def test_a_level_without_a_target_is_a_warning() -> None:
-    found = parse(TEXT.replace(", board: {watcher: lead}", ""), source="p.yaml").warnings
-    assert found == ("p.yaml:41: level 3 (Management) has no target for board/east.",)
 
 
 # --- mistakes -----------------------------------------------------------------------------------------------------

@@ -22,10 +22,6 @@ def policy(request: pytest.FixtureRequest) -> Policy:
     return parse(request.param.read_text("utf-8"), source=request.param.name)
 
 
-def test_a_library_policy_warns_of_nothing(policy: Policy) -> None:
-    assert policy.warnings == ()
-
-
 def test_a_library_policy_passes_at_least_ten_tests_of_its_own(policy: Policy) -> None:
     results = run_examples(policy)
     assert [failure for result in results for failure in result.failures] == []

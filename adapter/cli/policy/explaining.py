@@ -120,8 +120,8 @@ def _remembered(tools: Tools, ticket: str, policy_name: str | None, said: str | 
     chosen = policy_named(tools, policy_name, config) if policy_name else None
     at = _time(said, chosen or from_store(store, work.active_policy or ACTIVE), now) if said else now
     case, revision = (work.case, None) if at >= now else store.case_at(ref, at)
-    if case is None:
-        raise Unavailable(f"Nothing was remembered of {ref} at that time.")
+    if case is None or case.told is None:
+        raise Unavailable(f"Nothing was remembered of {ref} {'at that time' if at < now else 'yet'}.")
     policy = chosen or from_store(store, case.pinned or revision or ACTIVE)
     remarks = _remarks(work, case, policy, past=at < now)
     return _Found(policy=policy, case=case, facts=_facts(settings, site, scope, work, now), at=at, remarks=remarks)
