@@ -74,6 +74,8 @@ class House:
         now = self.clock()
         for post in self.sites:
             since = now.replace(microsecond=0)  # vendors tell whole seconds: what is born in this one is new
+            if not post.site.settings.can_verify:
+                self.journal.tell("site.deaf", site=post.scope, reason="no webhook secret: every delivery is refused")
             self.store.set_mode(post.scope, post.site.settings.mode, since)
         self._first_policy(now)
         if worker:
@@ -96,15 +98,21 @@ class House:
         return ended
 
     def _first_policy(self, now: datetime) -> None:
-        text = self.settings.policy.read_text(encoding="utf-8")
-        source = self.settings.policy.name
-        active = self.store.active_policy()
+        file, active = self.settings.policy, self.store.active_policy()
         if active is None:
-            report = check(text, source, discover(), now)
+            if not file.is_file():
+                raise FileNotFoundError(f"policy: there is no file {file}; copy one from policies/library and fit it")
+            report = check(file.read_text(encoding="utf-8"), file.name, discover(), now)
             activate(report, self.store, now)
             self.journal.tell("policy.activated", revision=report.policy.revision, name=report.policy.name)
-        elif active != (found := parse(text, source=source).revision):
-            self.journal.tell("policy.differs", file=source, revision=found, active=active)
+            return
+        try:  # the file may be in the middle of an edit: what was activated decides, and a restart must not fail
+            found = parse(file.read_text(encoding="utf-8"), source=file.name).revision
+        except (OSError, ValueError) as error:
+            self.journal.tell("policy.unreadable", file=file.name, active=active, problem=str(error))
+        else:
+            if found != active:
+                self.journal.tell("policy.differs", file=file.name, revision=found, active=active)
 
 
 def build(settings: Settings, *watchers: Watcher, clock: Clock = system_clock) -> House:

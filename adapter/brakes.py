@@ -61,7 +61,7 @@ class Brake:
     def _close(self, asked: float, now: datetime) -> float:
         if self._until is None or now >= self._until:  # those that were under way when it closed are no news
             self._failures += 1
-        wait = asked or min(_LONGEST, 0.5 * 2 ** min(self._failures, 7))
+        wait = max(asked, min(_LONGEST, 0.5 * 2.0 ** min(self._failures, 7)))
         self._until = max(self._until or now, now + timedelta(seconds=wait))
         self._probe_until = None
         return wait

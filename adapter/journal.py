@@ -11,7 +11,10 @@ from collections.abc import Callable
 
 Watcher = Callable[[str, dict[str, object]], None]
 _logger = logging.getLogger("stepladder")
-_LOUD = {"alarm": logging.ERROR, "refused": logging.WARNING, "failed": logging.ERROR, "dead": logging.WARNING}
+_LOUD = {
+    **dict.fromkeys(("alarm", "failed"), logging.ERROR),
+    **dict.fromkeys(("refused", "dead", "gone", "unreadable", "deaf"), logging.WARNING),
+}
 
 
 class Journal:

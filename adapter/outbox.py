@@ -61,6 +61,7 @@ class Outbox:
             outcome = post.client().look(stored.call, ref)
         except Refused as refused:
             post.brake.succeeded()
+            self._refused(ref, stored, refused)
             return _ended(stored, CallState.REFUSED, str(refused))
         post.brake.succeeded()
         if outcome is not None:
@@ -119,7 +120,7 @@ class Outbox:
                 return batch
             except Refused as refused:
                 post.brake.succeeded()
-                self._tell("refused", ticket.ref, stored, reason=str(refused), parts=sorted(refused.parts))
+                self._refused(ticket.ref, stored, refused)
                 batch.calls.append(_ended(stored, CallState.REFUSED, str(refused)))
                 self._salvage(batch, stored, refused, calls[number + 1 :], max(c.call.number for c in calls), now)
                 return batch
@@ -151,6 +152,10 @@ class Outbox:
             batch.calls.append(replace(waiting, call=call))
         if rest is not None or later:
             batch.come_back(now)
+
+    def _refused(self, ref: TicketRef, stored: StoredCall, refused: Refused) -> None:
+        what = "alarm" if refused.applied else "refused"  # applied all the same, though it should not have been
+        self._tell(what, ref, stored, reason=str(refused), parts=sorted(refused.parts))
 
     def _tell(self, what: str, ref: TicketRef, stored: StoredCall, **fields: object) -> None:
         self._journal.tell(f"writeback.{what}", ticket=str(ref), call=stored.call.key, verb=stored.call.verb, **fields)

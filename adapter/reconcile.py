@@ -97,7 +97,7 @@ class Reconciler:
         if work.active_policy is None:
             self._journal.tell("policy.missing", ticket=str(work.ref))
             return self._later(work, now + timedelta(minutes=1))
-        site = post.view()
+        site = post.view(now)
         unsettled = any(c.state is CallState.SENDING for c in work.calls)
         if unsettled and (wait := post.brake.wait_until(now)) is not None:
             return self._later(work, wait)

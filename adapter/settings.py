@@ -174,10 +174,12 @@ class _Reading:
         values = {key: self._rooted(model, key, value) for key, value in table.items() if key not in secrets.keys}
         if isinstance(values.get("ca_bundle"), Path) and not values["ca_bundle"].is_file():
             self._tell((*where, "ca_bundle"), f"there is no file {values['ca_bundle']}")
+        given = {**values, **secrets.values}
         try:
-            return model.model_validate({**values, **secrets.values})
+            return model.model_validate(given)
         except ValidationError as error:
-            for keys, sentence in findings(error, model, frozenset(secret_settings(model))):
+            found = list(findings(error, model, frozenset(secret_settings(model))))
+            for keys, sentence in [*found, *_behind(model, given, {keys[0] for keys, _ in found if keys})]:
                 # said better already: the address by us; and no class can judge a site whose secret is unreadable
                 if not (keys == ("url",) and not url_is_right) and not (keys == () and secrets.spoiled):
                     hint = self._where_to(name, model, keys, sentence, given=frozenset(secrets.values))
@@ -207,10 +209,7 @@ class _Reading:
 
     # --- the rest -------------------------------------------------------------------------------------------
     def _policy(self, name: object) -> Path:
-        place = self.folder / name if isinstance(name, str) else self.folder
-        if isinstance(name, str) and not place.is_file():
-            self._tell(("policy",), f"there is no file {place}; copy one from policies/library and fit it")
-        return place
+        return self.folder / name if isinstance(name, str) else self.folder
 
     def _database(self, url: object) -> str:
         if not isinstance(url, str):
@@ -234,6 +233,19 @@ class _Reading:
                 f"found {worker.stop:g}; expected more than every site's read_timeout (longest: {longest:g}), "
                 "so that a stop does not cut a write",
             )
+
+
+def _behind(model: type[SiteSettings], given: Mapping[str, Any], wrong: set[str]) -> list[tuple[tuple[str, ...], str]]:
+    """Return what a class says of the settings together, which it keeps back while single ones are wrong."""
+    if not wrong:
+        return []
+    right = {"url": "https://example.invalid", **{key: value for key, value in given.items() if key not in wrong}}
+    try:
+        model.model_validate(right)
+    except ValidationError as error:
+        found = findings(error, model, frozenset(secret_settings(model)))
+        return [(keys, sentence) for keys, sentence in found if keys == ()]
+    return []
 
 
 def _what_is_wrong(url: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 
-from adapter.brakes import Brake
+from adapter.brakes import Brake, Resting
 from connectors.contract import Client, Connector, Site, SiteSettings, TryLater
 from policies.commands import Mode
 from policies.model import TicketRef
@@ -19,6 +20,7 @@ class Post:
         self.connector = connector
         self.site = Site(name=name, settings=settings, account=settings.account)
         self.brake = Brake()
+        self._account = settings.account
         self._client: Client | None = None
         self._lock = threading.Lock()
 
@@ -41,18 +43,31 @@ class Post:
                 self._client.close()
                 self._client = None
 
-    def view(self) -> Site:
+    def view(self, now: datetime) -> Site:
         """Return the site with our account's id and the names of things; asks the vendor only if nothing is cached.
 
-        A site that only observes is read without them rather than not at all.
+        A site that only observes is read without them rather than not at all. Raises Resting where somebody has to
+        mend the credentials first: log-ins can be locked out.
         """
         try:
-            client = self.client()
-            return replace(self.site, account=client.account(), names=client.names())
-        except TryLater:
+            account = self._account or self._ask_account(now)
+        except Resting:
             if self.site.settings.mode is Mode.OBSERVE:
                 return self.site
             raise
+        return replace(self.site, account=account, names=self.client().names())
+
+    def _ask_account(self, now: datetime) -> str:
+        wait = self.brake.wait_until(now)
+        if wait is None:
+            try:
+                self._account = self.client().account()
+            except TryLater as later:
+                wait = self.brake.failed(later, now)
+            else:
+                self.brake.succeeded()
+                return self._account
+        raise Resting((wait - now).total_seconds())
 
 
 class Sites:

@@ -88,6 +88,11 @@ class SiteSettings(BaseModel):
     connect_timeout: float = Field(default=3.05, gt=0, description="Seconds")
     read_timeout: float = Field(default=6.0, gt=0, description="Seconds")
 
+    @property
+    def can_verify(self) -> bool:
+        """Senders can prove who they are; without that every delivery is refused."""
+        return bool(self.webhook_secrets)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:

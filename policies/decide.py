@@ -44,7 +44,7 @@ def decide(
     fresh = tuple(sorted(unheard, key=lambda event: event.sort_key))
     kinds = {event.kind for event in fresh}
     if Kind.TOUCHED in kinds and Kind.FETCHED not in kinds:
-        return Needs(fields=frozenset({"ticket", *({CONVERSATION} if asks_for_messages(policy) else ())}))
+        return _touched(policy, case, now)
     heard = folded(case, fresh, history)
     if heard is None:
         return Needs(fields=frozenset({HISTORY}))
@@ -60,6 +60,15 @@ def decide(
     case = adopted(policy, replace(case, outside=False), fresh, facts, now)
     case, given_up = followed(policy, case, shifts, facts, now)
     return _decided(policy, case, fresh, facts, now, given_up)
+
+
+def _touched(policy: Policy, case: Case, now: datetime) -> Decision | Needs:
+    """Ask for a ticket of which only the id was told; for its messages only if the policy is known to apply to it."""
+    inside = in_scope(policy, case.ticket)
+    if inside is False and not case.ticket.known:  # nothing at this site is named
+        return _outside(case, now)
+    messages = {CONVERSATION} if inside is True and asks_for_messages(policy) else set()
+    return Needs(fields=frozenset({"ticket", *messages}))
 
 
 def _outside(case: Case, now: datetime) -> Decision:

@@ -15,8 +15,9 @@ from functools import partial
 from typing import Any
 
 import policies.questions
-import policies.waiting  # noqa: F401 - both fill the registry of conditions
-from policies import grammar
+import policies.strain
+import policies.waiting  # noqa: F401 - all three fill the registry of conditions
+from policies import grammar, signs
 from policies.calendars import DAY, Calendar, public_holidays
 from policies.examples import examples
 from policies.model import Status
@@ -156,6 +157,8 @@ def _policy(root: Node, gather: Gather, body: str, source: str, holidays: Callab
         examples=tests or (),
         owner=found.get("owner", ""),
         review_by=found.get("review_by"),
+        frustration=found.get("frustration"),
+        csat=found.get("csat", {}),
     )
 
 
@@ -188,6 +191,8 @@ def sections(
         "defaults": section(may=defaults).meaning("How time counts unless a rule says otherwise."),
         "severity": grammar.severity,
         "customers": tiers.meaning("Tiers of customers; the first that matches wins."),
+        "frustration": signs.frustration,
+        "csat": signs.csat,
         "tests": itself,
     }
     return needs, may
@@ -206,11 +211,14 @@ def _names(root: Node, found: Mapping[str, Any], calendars: Mapping[str, Calenda
             return tuple(names(found[section]))
         return () if root.get(section) is None else None
 
+    frustration = found.get("frustration")
+    moods = {"frustration": frustration.degrees if frustration else (), "csat": tuple(found.get("csat", ()))}
     return Names(
         top=len(found["levels"]) if "levels" in found else None,
         severities=defined("severity", lambda severity: severity.names),
         tiers=defined("customers", lambda tiers: (tier.name for tier in tiers)),
         calendars=tuple(calendars) if "calendars" in found or root.get("calendars") is None else None,
+        moods={name: said for name, said in moods.items() if name in found or root.get(name) is None},
     )
 
 

@@ -62,6 +62,7 @@ class Kind(StrEnum):
     MERGED = "merged"
     DELETED = "deleted"
     RESTORED = "restored"
+    GONE = "gone"  # the vendor would not show it to us; whatever it tells later proves the contrary
     NOTED = "noted"  # authentic and about this ticket, but nothing a policy asks about
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from policies.commands import Mode, Take, Target
 from policies.model import Priority, Status
+from policies.phrases import Frustration
 
 if TYPE_CHECKING:
     from policies.calendars import Calendar
@@ -192,6 +193,8 @@ class Policy:
     examples: tuple[Example, ...] = ()
     owner: str = ""
     review_by: date | None = None
+    frustration: Frustration | None = None
+    csat: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def level(self, number: int) -> Level:
         """Return a level by number; numbers run from 1 without gaps."""

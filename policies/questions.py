@@ -48,10 +48,10 @@ def _told(moment: Moment, name: str, field: str, found: str | None, wanted: Sequ
     if not moment.ticket.knows(field):
         return Answer(name=name, value=None, found="unknown", wanted=said, needs=field)
     value = found is not None and found.casefold() in {word.casefold() for word in wanted}
-    return _held(moment, Answer(name=name, value=value, found=found or "none", wanted=said), field)
+    return held(moment, Answer(name=name, value=value, found=found or "none", wanted=said), field)
 
 
-def _held(moment: Moment, answer: Answer, *shifts: str) -> Answer:
+def held(moment: Moment, answer: Answer, *shifts: str) -> Answer:
     """Add the causes: which fields took the value, and when. What Stepladder itself wrote is no cause."""
     if not answer.value:
         return answer
@@ -76,7 +76,7 @@ def _register_field(name: str, field: str, example: str, sentence: str) -> None:
             matches = [thing.goes_by(word) for word in wanted]
             value = True if any(matches) else (None if None in matches else False)
             answer = Answer(name=name, value=value, found=str(thing), wanted=" or ".join(wanted), needs=field)
-            return _held(moment, answer, field)
+            return held(moment, answer, field)
 
         return question
 
@@ -107,7 +107,7 @@ def priority(value: Any) -> Question:
             return Answer(name="priority", value=None, found="unknown", wanted=wanted, needs="priority")
         holds = found is not None and compare(found.word)
         word = found.word if found else "none"
-        return _held(moment, Answer(name="priority", value=holds, found=word, wanted=wanted), "priority")
+        return held(moment, Answer(name="priority", value=holds, found=word, wanted=wanted), "priority")
 
     return question
 
@@ -127,7 +127,7 @@ def severity(value: Any) -> Question:
         answer = Answer(
             name="severity", value=found is not None and compare(found), found=found or "none", wanted=wanted
         )
-        return _held(moment, answer, "impact", "urgency")
+        return held(moment, answer, "impact", "urgency")
 
     return question
 
@@ -144,7 +144,7 @@ def tier(value: Any) -> Question:
         answer = Answer(name="tier", value=found in wanted, found=found or "none", wanted=" or ".join(wanted))
         if answer.value and shift is None and moment.story.born and moment.story.created_at is not None:
             return replace(answer, causes=(Cause(id=f"tier={found}", since=moment.story.created_at),))
-        return _held(moment, answer, *((shift,) if shift else ()))
+        return held(moment, answer, *((shift,) if shift else ()))
 
     return question
 
@@ -159,7 +159,7 @@ def tags(value: Any) -> Question:
             return Answer(name="tags", value=None, found="unknown", wanted=" or ".join(wanted), needs="tags")
         found = [t for t in moment.ticket.tags if t.casefold() in {w.casefold() for w in wanted}]
         answer = Answer(name="tags", value=bool(found), found=", ".join(found) or "none", wanted=" or ".join(wanted))
-        return _held(moment, answer, *(f"tag:{t}" for t in found))
+        return held(moment, answer, *(f"tag:{t}" for t in found))
 
     return question
 
@@ -180,6 +180,6 @@ def custom(value: Any) -> Question:
         holds = all((found[n] or "").casefold() in {w.casefold() for w in words} for n, words in wanted.items())
         text = ", ".join(f"{name}: {text or 'none'}" for name, text in found.items())
         answer = Answer(name="custom", value=holds, found=text, wanted=said)
-        return _held(moment, answer, *(f"custom.{name}" for name in wanted))
+        return held(moment, answer, *(f"custom.{name}" for name in wanted))
 
     return question

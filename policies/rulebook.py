@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from policies import conditions
 from policies.commands import Mode
+from policies.phrases import DEGREES
 from policies.policy import Duration, Rule, Step, WaitIf
 from policies.shapes import (
     Gather,
@@ -26,7 +27,7 @@ from policies.shapes import (
     word,
 )
 from policies.source import Fault, Node
-from policies.values import ordered
+from policies.values import ordered, words
 
 WHEN = "#/$defs/when"
 """Where `schema.py` describes conditions."""
@@ -34,19 +35,23 @@ WHEN = "#/$defs/when"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """What rules may refer to; None where that part of the document could not be read, so that it is not judged."""
+    """What rules may refer to; None where that part of the document could not be read, so that it is not judged.
+
+    `moods`: the degrees of frustration and the ratings that have a sign, by section; likewise without what is not known.
+    """
 
     top: int | None
     severities: tuple[str, ...] | None
     tiers: tuple[str, ...] | None
     calendars: tuple[str, ...] | None
+    moods: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 def rules(names: Names) -> Shape[tuple[Rule, ...]]:
     """Return the reader of the rules, given the names they may refer to."""
     needs: dict[str, Shape[Any]] = {
         "name": text.meaning("What notes and `stepladder pause rule:<name>` call it."),
-        "when": when(names),
+        "when": _reason(names),
         "go_to": _go_to(names.top),
     }
     may: dict[str, Shape[Any]] = {
@@ -68,6 +73,35 @@ def rules(names: Names) -> Shape[tuple[Rule, ...]]:
         return found or ()
 
     return Shape(read, several.schema)
+
+
+def _reason(names: Names) -> Shape[conditions.Node]:
+    asked = when(names)
+
+    def read(node: Node) -> conditions.Node:
+        found = asked(node)
+        if _only_frustration(found):
+            what = "frustration alone is no reason to escalate: anger is easily misread; add what happened or did not"
+            raise Fault(node.problem(f"{what}, such as unanswered_for: 1h"))
+        return found
+
+    return Shape(read, asked.schema)
+
+
+_WHERE = frozenset({"level", "status"})
+
+
+def _only_frustration(node: conditions.Node, holds: bool = True) -> bool:
+    """Say whether frustration can make a condition so by itself; where the ticket stands is no reason."""
+    if isinstance(node, conditions.Leaf):
+        return node.name == "frustration"
+    if isinstance(node, conditions.Not):
+        return _only_frustration(node.part, not holds)
+    parts: tuple[conditions.Node, ...] = getattr(node, "parts", ())
+    if isinstance(node, conditions.AllOf) is not holds:
+        return any(_only_frustration(part, holds) for part in parts)
+    asked = [part for part in parts if {leaf.name for leaf in conditions.leaves(part)} - _WHERE]
+    return bool(asked) and all(_only_frustration(part, holds) for part in asked)
 
 
 def when(names: Names) -> Shape[conditions.Node]:
@@ -134,7 +168,24 @@ def _level_exists(_: Node, value: Node, names: Names) -> None:
         raise Fault(*(n.problem(f"there is no level {n.text}; the levels are 1 to {names.top}") for n in wrong))
 
 
+def _mood_has_signs(key: Node, value: Node, names: Names) -> None:
+    there = names.moods.get(key.text)
+    if there is not None and not there:
+        raise Fault(key.problem(f"this policy has no `{key.text}` section, so this could never be true"))
+    if there is not None:
+        asked: Collection[str] = words(value.plain, "a rating") if key.text == "csat" else _degrees(value)
+        if not set(asked) & set(there):
+            raise Fault(value.problem(f"the `{key.text}` section names no sign for this, only for {', '.join(there)}"))
+
+
+def _degrees(value: Node) -> list[str]:
+    fits = ordered(value.plain, DEGREES, "a degree of frustration")[0]
+    return [degree for degree in DEGREES if fits(degree)]
+
+
 _REFERENCES: dict[str, Callable[[Node, Node, Names], None]] = {
+    "frustration": _mood_has_signs,
+    "csat": _mood_has_signs,
     "severity": _severity_exists,
     "tier": _tier_exists,
     "level": _level_exists,

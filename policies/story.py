@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+MOST_COUNTED = 50
+"""Of how many hand-overs, owners and messages the times are kept; no policy counts further."""
+
+_NEWEST = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,16 @@ class Since:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """The plain words of a message of the requester (`phrases.own_words`), and in which waiting they wrote it."""
+
+    id: str
+    at: datetime
+    waiting: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """The facts that rules ask about.
 
@@ -58,6 +73,11 @@ class Story:
     replies: int = 0
     waits: int = 0
     hand_overs: int = 0
+    handed_over: tuple[datetime, ...] = ()
+    owners: tuple[Since, ...] = ()
+    agents_said: tuple[Since, ...] = ()
+    customer_said: tuple[Since, ...] = ()
+    words: tuple[Words, ...] = ()
     taken_at: datetime | None = None
     taken_by: str | None = None
     human_at: datetime | None = None
@@ -73,3 +93,46 @@ class Story:
     def took(self, name: str) -> datetime | None:
         """When the field took its present value."""
         return self.since.get(name)
+
+    # --- counting, in bounded memory ------------------------------------------------------------------------
+    def had_by(self, owner: str, at: datetime) -> Story:
+        """Remember that somebody had it."""
+        return replace(self, owners=_with(self.owners, owner, at))
+
+    def passed_on(self, at: datetime) -> Story:
+        """Count a hand-over."""
+        return replace(self, hand_overs=self.hand_overs + 1, handed_over=(*self.handed_over, at)[:MOST_COUNTED])
+
+    def never_passed(self, owner: str, at: datetime) -> Story:
+        """Take back a hand-over, to this owner at this time, that turned out to be Stepladder's own."""
+        times = self.handed_over[:-1] if self.handed_over[-1:] == (at,) else self.handed_over
+        return replace(
+            self.never_had_by(owner, at), hand_overs=max(self.hand_overs - 1, 0), handed_over=times
+        )
+
+    def never_had_by(self, owner: str, at: datetime) -> Story:
+        """Forget an owner whom only Stepladder made one."""
+        return replace(self, owners=tuple(had for had in self.owners if had != Since(at=at, value=owner)))
+
+    def with_reply(self, comment: str, at: datetime) -> Story:
+        """Count an agent's public message."""
+        return self if self._opening(at) else replace(self, agents_said=_with(self.agents_said, comment, at))
+
+    def with_words(self, comment: str, at: datetime, text: str) -> Story:
+        """Count a message of the requester, and remember its plain words. An edit takes the place of what was there."""
+        if any(one.id == comment for one in self.words):
+            return replace(self, words=tuple(replace(w, text=text) if w.id == comment else w for w in self.words))
+        said = self.customer_said if self._opening(at) else _with(self.customer_said, comment, at)
+        if any(one.value == comment for one in self.customer_said):  # an edit of what is too old to be remembered
+            return self
+        new = Words(id=comment, at=at, waiting=self.waits, text=text)
+        return replace(self, customer_said=said, words=(*self.words, new)[-_NEWEST:])
+
+    def _opening(self, at: datetime) -> bool:
+        return self.created_at is not None and at <= self.created_at
+
+
+def _with(found: tuple[Since, ...], value: str, at: datetime) -> tuple[Since, ...]:
+    if len(found) >= MOST_COUNTED or any(one.value == value for one in found):
+        return found
+    return (*found, Since(at=at, value=value))

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from policies.model import TICKET_FIELDS, Actor, Change, Comment, Event, Kind, Named, Role, Status, Ticket
+from policies.phrases import own_words
 from policies.shifts import Shift, comparable, field_of, named_again, shift_name, shift_of, with_change, words_of
 from policies.story import Request, Said, Since, Story
 
@@ -48,12 +49,14 @@ class Telling:
     def hear(self, event: Event) -> None:
         """Fold one event."""
         self._pictured = set()
+        if self.story.ended == Kind.GONE and (event.ticket is not None or event.changes or event.comment is not None):
+            self.story = replace(self.story, ended=None)
         stale = event.ticket is not None and not self._picture(event, event.ticket)
         for change in event.changes:
             self._change(event, change, stale)
         if event.kind is Kind.CREATED:
             self._born(event)
-        elif event.kind in (Kind.DELETED, Kind.MERGED):
+        elif event.kind in (Kind.DELETED, Kind.MERGED, Kind.GONE):
             self.story = replace(self.story, ended=event.kind.value)
         elif event.kind is Kind.RESTORED:
             self.story = replace(self.story, ended=None)
@@ -114,6 +117,8 @@ class Telling:
             self._pictured_shift(event, key, change.before, change)
         else:
             self.since.setdefault(key, first)
+            if key == "assignee" and value:
+                self.story = self.story.had_by(value, event.at if self.story.owners else first)
 
     def _pictured_shift(self, event: Event, key: str, before: str | None, change: Change | None) -> None:
         after = words_of(self.ticket, field_of(key)).get(key)
@@ -147,6 +152,8 @@ class Telling:
         self._shift(event, shift)
 
     def _shift(self, event: Event, shift: Shift) -> None:
+        if self.since.get(shift.field) == event.at and self._is_tie(shift):
+            self.ticket = self.ticket.doubt(frozenset({field_of(shift.field)}))  # only a fetch can tell which was last
         self.since[shift.field] = shift.at
         self.shifts.append(shift)
         if shift.after and shift.field not in _NEVER_ASKED:
@@ -154,15 +161,28 @@ class Telling:
             self.times[value] = self.times.get(value, 0) + 1
         if shift.field == "status" and shift.after in set(Status):
             self._status(shift)
-        elif shift.field == "assignee" and shift.before and shift.after and shift.role is not Role.OURS:
-            self.story = replace(self.story, hand_overs=self.story.hand_overs + 1)
+        elif shift.field == "assignee":
+            self._handed_over(shift)
         self._claim(event, shift)
+
+    def _is_tie(self, shift: Shift) -> bool:
+        """Say whether somebody changed the same field at the same instant before (DECISIONS 3)."""
+        changed = any(value.startswith(f"{shift.field}=") for value in self.times)
+        return changed and shift.role is not Role.OURS and not shift.field.startswith("tag:")
+
+    def _handed_over(self, shift: Shift) -> None:
+        if shift.before:
+            self.story = self.story.had_by(shift.before, shift.at)
+        if shift.after and shift.role is not Role.OURS:
+            self.story = self.story.had_by(shift.after, shift.at)
+            self.story = self.story.passed_on(shift.at) if shift.before else self.story
 
     def _claim(self, event: Event, shift: Shift, late: bool = False) -> None:
         """Say whose shift it was; `late` if a picture had told of it before."""
         (self.ours.add if shift.role is Role.OURS else self.ours.discard)(shift.field)
-        if late and shift.role is Role.OURS and shift.field == "assignee" and shift.before and shift.after:
-            self.story = replace(self.story, hand_overs=max(self.story.hand_overs - 1, 0))
+        if late and shift.role is Role.OURS and shift.field == "assignee" and shift.after:
+            take_back = self.story.never_passed if shift.before else self.story.never_had_by
+            self.story = take_back(shift.after, self.since.get(shift.field, shift.at))
         if shift.role is not Role.AGENT or not shift.after:
             return
         if shift.field == "assignee":
@@ -196,7 +216,7 @@ class Telling:
             story = replace(self.story, last_customer=said)
             if story.waiting_since is None:
                 story = replace(story, waiting_since=event.at, waits=story.waits + 1)
-            self.story = story
+            self.story = story.with_words(comment.id, event.at, own_words(comment.text))
         elif role is Role.AGENT and event.actor is not None:
             self._staff_says(event, event.actor, comment, said)
 
@@ -209,6 +229,7 @@ class Telling:
         story = replace(self.story, spoke={**self.story.spoke, actor.id: event.at})
         if comment.public is not False:
             story = replace(story, waiting_since=None, last_reply=said, replies=story.replies + 1)
+            story = story.with_reply(comment.id, event.at)
         if _TAKE_LINE.search(comment.text):
             story = replace(story, taken_at=event.at, taken_by=actor.name or actor.id)
         lines = (_quotable(match.group(0).strip()) for match in _TRIED_LINE.finditer(comment.text))

@@ -18,6 +18,8 @@ from policies.policy import Policy, Rule
 CIRCUMSTANCES = frozenset({"status"})
 """Questions that are a cause only where a rule asks nothing else: a ticket passes through its statuses all the time."""
 
+_OF_MESSAGES = frozenset({"unanswered_for", "answered", "replies", "frustration"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -47,8 +49,8 @@ def verdicts_of(policy: Policy, case: Case, facts: Facts, now: datetime) -> list
 
 
 def asks_for_messages(policy: Policy) -> bool:
-    """Say whether any rule asks who wrote last."""
-    return any(leaf.name in ("unanswered_for", "answered") for rule in policy.rules for leaf in leaves(rule.when))
+    """Say whether any rule asks who wrote, or what."""
+    return any(leaf.name in _OF_MESSAGES for rule in policy.rules for leaf in leaves(rule.when))
 
 
 def _verdict(policy: Policy, rule: Rule, case: Case, facts: Facts, moment: Moment) -> Verdict:

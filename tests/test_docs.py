@@ -1,4 +1,4 @@
-"""What the pages say is there: every command, setting, condition and key of the grammar, every link, every example."""
+"""What the pages say is there: every command, setting, condition, key, module and link. What they show is run."""
 
 import re
 import tomllib
@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from pydantic import BaseModel
 
 from adapter.activation import check
-from adapter.assembly import system_clock
+from adapter.assembly import Toolbox, system_clock
 from adapter.cli import cli
 from adapter.settings import Guards, Server, Worker, load
 from connectors import discover
@@ -19,6 +20,7 @@ from policies.document import PolicyError
 from policies.document import parse as parse_policy
 from policies.examples import VERBS
 from policies.grammar import NOTE_FIELDS, SCOPES
+from policies.schema import schema_text
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -26,9 +28,9 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "connectors").glob("*/README.md")),
 ]
-README, POLICY, SETTINGS, OPERATIONS = (
+README, POLICY, SETTINGS, OPERATIONS, ARCHITECTURE = (
     (ROOT / name).read_text("utf-8")
-    for name in ("README.md", "docs/policy.md", "docs/settings.md", "docs/operations.md")
+    for name in ("README.md", "docs/policy.md", "docs/settings.md", "docs/operations.md", "docs/architecture.md")
 )
 VENDORS = discover()
 
@@ -106,15 +108,54 @@ def test_the_pages_name_every_option(name: str) -> None:
     options = {
         word for p in COMMANDS[name].params if isinstance(p, click.Option) for word in (*p.opts, *p.secondary_opts)
     }
-    assert {word for word in options if word not in README + OPERATIONS} <= {"--worker"}
+    told = README + OPERATIONS + section(POLICY, "The commands")
+    missing = {word for word in options if not re.search(rf"(?<![\w-]){word}(?![\w-])", told)}
+    assert missing <= {"--worker"}  # it is what happens without --no-worker
 
 
 def test_no_page_names_a_command_that_is_not_there() -> None:
     spoken = {
-        said for page in PAGES for said in re.findall(r"`stepladder ([a-z]+(?: [a-z]+)?)", page.read_text("utf-8"))
+        said for page in PAGES for said in re.findall(r"`stepladder ([a-z]+(?:\s+[a-z]+)?)", page.read_text("utf-8"))
     }
-    known = {name.removeprefix("stepladder ") for name in COMMANDS}
-    assert {said for said in spoken if said not in known and said.split()[0] not in known} == set()
+    known = {name.removeprefix("stepladder ") for name in COMMANDS} | {"policy"}
+    strangers = {said for said in spoken if " ".join(said.split()) not in known and said.split()[0] not in known}
+    named = {said.split()[1] for said in spoken if said.startswith("policy ")}
+    assert strangers == set()
+    assert named <= {name.removeprefix("policy ") for name in known}
+
+
+SHOWN = [(block.splitlines()[0], block.split("\n", 1)[1]) for block in blocks(POLICY, "console")]
+VARIANTS = {
+    "policy.yaml": {},
+    "mistaken.yaml": {"unanswered_for: 1h clock": "answered: true"},
+    "stricter.yaml": {
+        "1h clock": "30m clock", "an hour, not less": "half an hour, not less", "09:59": "09:29", "10:00": "09:30",
+    },
+}  # fmt: skip
+"""The files of the commands that the policy page shows: its own policy, and what somebody made of it."""
+
+
+@pytest.mark.parametrize(("command", "output"), SHOWN, ids=[command for command, _ in SHOWN])
+def test_a_command_on_the_policy_page_prints_what_the_page_shows(
+    command: str, output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    whole = next(block for block in blocks(POLICY, "yaml") if block.startswith("version: 1"))
+    for name, changes in VARIANTS.items():
+        text = whole
+        for before, after in changes.items():
+            assert before in text
+            text = text.replace(before, after)
+        Path(name).write_text(text, "utf-8")
+    Path("ticket.json").write_text(next(iter(blocks(POLICY, "json"))), "utf-8")
+    printed = CliRunner().invoke(cli, command.removeprefix("$ stepladder ").split(), obj=Toolbox()).output
+    lines = ["(?:.*\n)*?" if line == "…" else f"{re.escape(line)}\n" for line in output.splitlines()]
+    assert re.fullmatch("".join(lines), printed), printed
+
+
+def test_the_policy_page_shows_most_of_the_policy_commands_at_work() -> None:
+    assert {command.split()[3] for command, _ in SHOWN} == {"check", "test", "show", "explain", "diff"}
+    assert (ROOT / "policies/library/schema.json").read_text("utf-8") == schema_text()
 
 
 # --- settings -----------------------------------------------------------------------------------------------
@@ -200,6 +241,10 @@ def test_the_policy_page_has_every_key_of(part: str) -> None:
     assert [key for key in keys if not re.search(rf"(?<![\w/]){key}(?!\w)", POLICY)] == []
 
 
+def test_the_policy_page_has_every_policy_of_the_library() -> None:
+    assert {path.name for path in (ROOT / "policies/library").glob("*.yaml")} <= set(rows(POLICY))
+
+
 def test_the_policy_page_has_every_word_of_scopes_notes_and_tests() -> None:
     wanted = [*(f"`{word}`" for word in SCOPES), *(f"`{{{word}}}`" for word in NOTE_FIELDS)]
     assert [word for word in wanted if word not in POLICY] == []
@@ -232,13 +277,35 @@ def test_the_operations_page_has_every_event_of_the_log() -> None:
         text = path.read_text("utf-8")
         told |= set(re.findall(r'\.(?:tell|trouble)\(\s*"([a-z]+\.[a-z]+)"', text))
         told |= {f"writeback.{what}" for what in re.findall(r'self\._tell\("(\w+)", ', text)}
+        either = re.findall(r'what = "(\w+)" if .+ else "(\w+)"', text)
+        told |= {f"writeback.{what}" for both in either for what in both}
     assert len(told) > 15
     assert told - set(rows(OPERATIONS)) == set()
 
 
 # --- the house ----------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("room", ["policies", "connectors", "adapter"])
-def test_the_architecture_names_every_module_of(room: str) -> None:
-    rooms = blocks((ROOT / "docs/architecture.md").read_text("utf-8"), "")[0]
-    named = set(re.findall(r"\w+", rooms))
-    assert {path.stem for path in (ROOT / room).glob("*.py")} - named - {"__init__"} == set()
+def modules(floor: str) -> tuple[set[str], set[str]]:
+    """Return the modules and the folders of a floor; what every vendor's folder has is `<vendor>/…`."""
+    paths = {path.relative_to(ROOT / floor) for path in (ROOT / floor).rglob("*.py") if "versions" not in path.parts}
+    files = {path.with_suffix("").as_posix() for path in paths if path.stem != "__init__"}
+    if floor == "connectors":
+        for stem in {file.partition("/")[2] for file in files if "/" in file}:
+            if files >= {f"{vendor}/{stem}" for vendor in VENDORS}:
+                files = files - {f"{vendor}/{stem}" for vendor in VENDORS} | {f"<vendor>/{stem}"}
+    return files - {"store/migrations/env"}, {path.parent.as_posix() for path in paths}
+
+
+@pytest.mark.parametrize("floor", ["policies", "connectors", "adapter"])
+def test_the_architecture_says_of_every_module_what_it_is_for(floor: str) -> None:
+    part = section(ARCHITECTURE, "The rooms").partition(f"\n### {floor}: ")[2].partition("\n### ")[0]
+    files, folders = modules(floor)
+    said = rows(part)
+    assert files - set(said) == set()
+    assert set(said) - files - folders == set()
+    assert all(len(row) == 2 and row[1] for row in said.values())
+
+
+def test_the_architecture_names_no_file_that_is_not_there() -> None:
+    files = re.findall(r"`((?:adapter|policies|connectors|tests)/[\w/]+\.\w+)`", ARCHITECTURE)
+    assert len(files) > 5
+    assert [file for file in files if not (ROOT / file).is_file()] == []

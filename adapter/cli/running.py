@@ -91,4 +91,5 @@ def until_stopped(run: Callable[[], object]) -> None:
 def _announce(house: House, address: str) -> None:
     click.echo(f"Stepladder receives on {address}; policy {house.store.active_policy()}.")
     for name, site in house.settings.sites.items():
-        click.echo(f"  {address}/webhooks/{site.vendor}/{name}  ({site.mode})")
+        deaf = "" if site.can_verify else ", but it has no webhook secret: every delivery is refused"
+        click.echo(f"  {address}/webhooks/{site.vendor}/{name}  ({site.mode}{deaf})")

@@ -18,6 +18,8 @@ from policies.model import TicketRef
 
 GLANCE = timedelta(milliseconds=500)
 """How often the clock checks whether another process (the command line) has written."""
+BREATH = timedelta(milliseconds=50)
+"""How long the clock waits before it asks for more, when more is due than one answer holds."""
 _BATCH = 500
 
 
@@ -44,6 +46,7 @@ class Embedded:
         self._tick = threading.Condition()
         self._alarm: datetime | None = None
         self._rescan = False
+        self._more = False
         self._stopping = False
         self._threads = [threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(threads)]
         self._threads.append(threading.Thread(target=self._watch, name="clock", daemon=True))
@@ -141,9 +144,9 @@ class Embedded:
             with self._tick:
                 if self._stopping or self._rescan:
                     continue
-                sleep = GLANCE
+                sleep = BREATH if self._more else GLANCE
                 if self._alarm is not None:
-                    sleep = min(GLANCE, max(self._alarm - self._now(), timedelta(0)))
+                    sleep = min(sleep, max(self._alarm - self._now(), timedelta(0)))
                 self._tick.wait(sleep.total_seconds())
 
     def _glance(self, version: int) -> int:
@@ -151,7 +154,7 @@ class Embedded:
         now = self._now()
         found = self._store.changed()
         with self._tick:
-            asked = self._rescan or found != version or (self._alarm is not None and self._alarm <= now)
+            asked = self._rescan or self._more or found != version or (self._alarm is not None and self._alarm <= now)
             self._rescan = False
         if asked:
             due = self._store.due(now, _BATCH)
@@ -164,5 +167,5 @@ class Embedded:
             with self._tick:
                 later = [at for at in (upcoming, self._alarm) if at is not None and at > now]
                 self._alarm = min(later, default=None)
-                self._rescan = self._rescan or len(due) == _BATCH
+                self._more = len(due) == _BATCH
         return found

@@ -60,11 +60,13 @@ class JiraSettings(SiteSettings):
     email: str | None = Field(default=None, description="Cloud: e-mail address of Stepladder's own account")
     token: SecretStr | None = Field(default=None, description="Cloud: API token of that account")
     personal_token: SecretStr | None = Field(default=None, description="Data Center: personal access token")
-    automation_token: SecretStr | None = Field(
-        default=None, description="Shared word in the header X-Stepladder-Token of automation web requests"
+    automation_tokens: tuple[SecretStr, ...] = Field(
+        default=(), description="Words in the header X-Stepladder-Token of automation web requests; two to rotate"
     )
     webhook_user: str | None = Field(default=None, description="Data Center: user name the webhook logs in with")
-    webhook_password: SecretStr | None = Field(default=None, description="Data Center: password of that log-in")
+    webhook_passwords: tuple[SecretStr, ...] = Field(
+        default=(), description="Data Center: passwords of that log-in; two to rotate"
+    )
     projects: Mapping[str, ProjectMaps] = Field(
         default_factory=dict, description="Project key → its own fields, statuses, priorities, level_field"
     )
@@ -106,9 +108,14 @@ class JiraSettings(SiteSettings):
                 raise ValueError("email, token: expected personal_token for deployment datacenter, got Cloud's log-in")
             if not self.personal_token:
                 raise ValueError("personal_token: expected one for deployment datacenter, got none")
-        if bool(self.webhook_user) != bool(self.webhook_password):
-            raise ValueError("webhook_user, webhook_password: expected both or neither, got one of them")
+        if bool(self.webhook_user) != bool(self.webhook_passwords):
+            raise ValueError("webhook_user, webhook_passwords: expected both or neither, got one of them")
         return self
+
+    @property
+    def can_verify(self) -> bool:
+        """A sender can prove who it is in one of three ways."""
+        return bool(self.webhook_secrets or self.automation_tokens or self.webhook_passwords)
 
     @property
     def api(self) -> str:

@@ -34,20 +34,19 @@ def verify(delivery: Delivery, settings: SiteSettings, now: datetime) -> None:
     """
     if not isinstance(settings, JiraSettings):
         raise BadSignature("the site is not configured as a Jira site")
-    words = (settings.automation_token,) if settings.automation_token else ()
-    login = _basic(settings)
-    if not (settings.webhook_secrets or words or login):
-        raise BadSignature("no secret is configured: fill webhook_secrets, automation_token or webhook_user/_password")
+    words, login = settings.automation_tokens, _basic(settings)
+    if not settings.can_verify:
+        raise BadSignature("no secret is configured: fill webhook_secrets, automation_tokens or webhook_passwords")
     headers = delivery.headers
     if "x-hub-signature" in headers:
         _signed(headers["x-hub-signature"], delivery.body, settings.webhook_secrets)
     elif TOKEN_HEADER in headers:
         if not knows_secret(headers[TOKEN_HEADER], words):
-            raise BadSignature("X-Stepladder-Token is not the word in automation_token")
+            raise BadSignature("X-Stepladder-Token is no word in automation_tokens")
     elif "authorization" in headers:
         bearers = tuple(SecretStr(f"Bearer {word.get_secret_value()}") for word in words)
         if not knows_secret(headers["authorization"], login + bearers):
-            raise BadSignature("Authorization is neither the log-in in webhook_user/_password nor automation_token")
+            raise BadSignature("Authorization is neither a log-in of webhook_user nor a word in automation_tokens")
     else:
         raise BadSignature("expected X-Hub-Signature, X-Stepladder-Token or Authorization, got none of them")
 
@@ -102,7 +101,5 @@ def _signed(claim: str, body: bytes, secrets: tuple[SecretStr, ...]) -> None:
 
 
 def _basic(settings: JiraSettings) -> tuple[SecretStr, ...]:
-    if not (settings.webhook_user and settings.webhook_password):
-        return ()
-    pair = f"{settings.webhook_user}:{settings.webhook_password.get_secret_value()}"
-    return (SecretStr(f"Basic {base64.b64encode(pair.encode()).decode()}"),)
+    pairs = (f"{settings.webhook_user}:{word.get_secret_value()}" for word in settings.webhook_passwords)
+    return tuple(SecretStr(f"Basic {base64.b64encode(pair.encode()).decode()}") for pair in pairs)

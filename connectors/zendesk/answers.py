@@ -59,11 +59,11 @@ def conversation(page: Mapping[str, Any], requester: str | None, site: Site, now
     return sorted(events, key=lambda event: event.sort_key)
 
 
-def with_marker(page: Mapping[str, Any], marker: str) -> str | None:
+def with_marker(page: Mapping[str, Any], marker: str) -> Mapping[str, Any] | None:
     """Return the audit that carries our marker."""
     for audit in page.get("audits") or ():
         if isinstance(audit, dict) and mapping(mapping(audit, "metadata"), "custom").get("stepladder") == marker:
-            return identity(audit.get("id"))
+            return audit
     return None
 
 

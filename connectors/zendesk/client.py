@@ -92,7 +92,10 @@ class ZendeskClient:
         pages = -(-count // _PAGE) if isinstance(count, int) else 1
         for number in range(pages, max(1, pages - 2), -1):
             found = found or with_marker(self._get(path, "audits", per_page=_PAGE, page=number), call.key)
-        return Outcome(vendor_id=found, requests=self._requests - before) if found else None
+        if found is None:
+            return None
+        self._withdraw(leaked_comment(found) if call.note is not None else None, ref)
+        return Outcome(vendor_id=identity(found.get("id")), requests=self._requests - before)
 
     def carry_out(self, call: Call, ticket: Ticket) -> Outcome:
         """Send the call in one PUT (with one GET before it if the level lives in the tag list)."""

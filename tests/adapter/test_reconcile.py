@@ -115,7 +115,7 @@ def test_nothing_is_asked_for_twice(bench: Bench) -> None:
     told_little(bench)
     for _ in range(3):
         bench.looks()
-    assert [told["needs"] for told in bench.said("ticket.fetched")] == [["conversation", "ticket"]]
+    assert [told["needs"] for told in bench.said("ticket.fetched")] == [["ticket"], ["conversation"]]
 
 
 def test_what_cannot_be_fetched_now_is_fetched_later_and_nothing_is_lost(bench: Bench) -> None:

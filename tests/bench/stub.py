@@ -50,7 +50,8 @@ class Desk:
             return {"writes": len(self.writes)}
         taken, self.writes = self.writes, []
         others, self.others = self.others, []
-        return {"arrivals": taken, "others": others, "refused": self.refused, "longest": self.longest}
+        longest, self.longest = self.longest, 0
+        return {"arrivals": taken, "others": others, "refused": self.refused, "longest": longest}
 
     def serve(self, opened: socket.socket, context: ssl.SSLContext) -> None:
         """Answer one connection until it is closed."""

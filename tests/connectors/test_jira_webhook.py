@@ -68,9 +68,10 @@ def test_the_published_vector_is_believed() -> None:
 
 
 def test_automation_is_believed_by_its_word() -> None:
-    settings = JiraSettings(**PLAIN, automation_token="quince")
+    settings = JiraSettings(**PLAIN, automation_tokens=("quince", "pear tree"))
     webhook.verify(delivery({}, x_stepladder_token="quince"), settings, NOW)
     webhook.verify(delivery({}, authorization="Bearer quince"), settings, NOW)
+    webhook.verify(delivery({}, x_stepladder_token="pear tree"), settings, NOW)  # the next one, during a rotation
     for headers in ({"x_stepladder_token": "pear"}, {"authorization": "quince"}, {}):
         with pytest.raises(BadSignature):
             webhook.verify(delivery({}, **headers), settings, NOW)
@@ -82,16 +83,17 @@ def test_data_center_may_log_in_instead_of_signing() -> None:
         deployment="datacenter",
         personal_token="p",
         webhook_user="hook",
-        webhook_password="pass:word",
+        webhook_passwords=("pass:word", "next"),
     )
-    pair = base64.b64encode(b"hook:pass:word").decode()
-    webhook.verify(delivery({}, authorization=f"Basic {pair}"), settings, NOW)
+    for word in (b"pass:word", b"next"):
+        pair = base64.b64encode(b"hook:" + word).decode()
+        webhook.verify(delivery({}, authorization=f"Basic {pair}"), settings, NOW)
     with pytest.raises(BadSignature):
         webhook.verify(delivery({}, authorization="Basic aG9vazo="), settings, NOW)
 
 
 def test_a_wrong_signature_is_not_outweighed_by_another_proof() -> None:
-    settings = JiraSettings(**PLAIN, automation_token="quince", webhook_secrets=("s",))
+    settings = JiraSettings(**PLAIN, automation_tokens=("quince", "pear tree"), webhook_secrets=("s",))
     with pytest.raises(BadSignature):
         webhook.verify(delivery({}, x_hub_signature="sha256=00", x_stepladder_token="quince"), settings, NOW)
 

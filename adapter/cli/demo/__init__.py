@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from adapter.cli.demo.proof import differences, our_notes, writes_at
 from adapter.cli.demo.scenes import EXPECTED, Stage, script
 from adapter.cli.demo.screen import Screen
 from adapter.cli.running import until_stopped
@@ -45,7 +46,7 @@ def _play(tools: Tools, folder: Path, *, once: bool) -> list[str]:
         for vendor, desk in stage.desks.items():
             desk.subscribe(f"{address}/webhooks/{vendor}/{vendor}")
         _perform(stage, screen)
-        wrong = _await_end(stage)
+        wrong = _await_end(stage, screen)
         _show(stage, screen, wrong)
         if not once:
             _go_on(stage, address)
@@ -82,33 +83,16 @@ def _perform(stage: Stage, screen: Screen) -> None:
         scene.act(stage)
 
 
-def _await_end(stage: Stage) -> list[str]:
+def _await_end(stage: Stage, screen: Screen) -> list[str]:
     """Wait until everything stands as expected and stays so for a second; say what does not."""
     until, good_since = time.monotonic() + _SETTLED, None
     while time.monotonic() < until:
-        wrong = _differences(stage)
+        wrong = differences(stage, screen)
         good_since = None if wrong else good_since or time.monotonic()
         if good_since and time.monotonic() - good_since > 1.0:
             return []
         time.sleep(0.05)
-    return _differences(stage) or ["it did not come to rest"]
-
-
-def _differences(stage: Stage) -> list[str]:
-    wrong = []
-    for name, expected in EXPECTED.items():
-        view = stage.view(name)
-        found = (view.level or 1, view.group, len(view.notes) - _written_by_people(name))
-        wanted = (expected.level, expected.group, expected.notes)
-        if found != wanted:
-            wrong.append(f"{name} ({view.key}): expected level, team, notes {wanted}, found {found}")
-        if any("Stepladder ·" in reply for reply in view.replies):
-            wrong.append(f"{name} ({view.key}): the customer can read an internal note")
-    return wrong
-
-
-def _written_by_people(name: str) -> int:
-    return 1 if name == "access" else 0  # the agent's own /escalate is an internal note too
+    return differences(stage, screen) or ["it did not come to rest"]
 
 
 def _show(stage: Stage, screen: Screen, wrong: list[str]) -> None:
@@ -127,8 +111,12 @@ def _show(stage: Stage, screen: Screen, wrong: list[str]) -> None:
     for sentence in wrong:
         click.secho(f"WRONG: {sentence}", fg="red")
     if not wrong:
-        moves = sum(expected.notes for expected in EXPECTED.values())
-        click.secho(f"Every expected write arrived exactly once: {moves} moves, {moves} notes, 0 doubled.", fg="green")
+        writes, notes = len(writes_at(stage)), sum(len(our_notes(stage.view(name))) for name in EXPECTED)
+        click.secho(
+            f"Every expected write arrived exactly once: {writes} writes, {notes} notes, 0 doubled; "
+            "1 duplicate and 1 forgery changed nothing.",
+            fg="green",
+        )
 
 
 def _go_on(stage: Stage, address: str) -> None:

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """How a ticket must stand at the end: its level, its team, and how many notes were written, exactly."""
+    """How a ticket must stand at the end: level, team, priority, and how many of our notes are on it, exactly."""
 
     level: int
     group: str | None
+    priority: str | None
     notes: int
 
 
@@ -159,12 +160,12 @@ def _turns(first: str, second: str) -> tuple[Scene, ...]:
 
 
 EXPECTED: Mapping[str, Expected] = {
-    "refund": Expected(level=1, group="Support", notes=1),
-    "month": Expected(level=2, group="Technical Support", notes=1),
-    "vpn": Expected(level=3, group=None, notes=1),
-    "small": Expected(level=1, group="Support", notes=0),
-    "printer": Expected(level=2, group="Technical Support", notes=1),
-    "access": Expected(level=3, group=None, notes=1),
-    "invoice": Expected(level=2, group="Technical Support", notes=1),
+    "refund": Expected(level=1, group="Support", priority="urgent", notes=1),
+    "month": Expected(level=2, group="Technical Support", priority="high", notes=1),
+    "vpn": Expected(level=3, group=None, priority="urgent", notes=1),
+    "small": Expected(level=1, group="Support", priority=None, notes=0),
+    "printer": Expected(level=2, group="Technical Support", priority="high", notes=1),
+    "access": Expected(level=3, group=None, priority="urgent", notes=1),
+    "invoice": Expected(level=2, group="Technical Support", priority="urgent", notes=1),
 }
 """Where the story ends. The refund stays where a person put it: it is never written again without a new cause."""

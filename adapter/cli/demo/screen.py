@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -20,6 +21,8 @@ class Screen:
         self._said: dict[str, str] = {}
         self._keys: dict[str, str] = {}
         self._levels: dict[str, int] = {}
+        self.told: Counter[str] = Counter()
+        self.written: Counter[str] = Counter()
         self.reasons: dict[str, str] = {}
 
     def scene(self, text: str) -> None:
@@ -27,7 +30,10 @@ class Screen:
         self._line("", "", click.style(text, bold=True))
 
     def watch(self, event: str, fields: Mapping[str, object]) -> None:
-        """Show an event of the journal, if it is one a person wants to see."""
+        """Count an event of the journal, and show it if it is one a person wants to see."""
+        self.told[event] += 1
+        if event == "writeback.written":
+            self.written[str(fields["call"])] += 1
         show = getattr(self, "_" + event.replace(".", "_"), None)
         if show is not None:
             show(fields)

@@ -1,0 +1,114 @@
+"""Building and starting the house: what is activated decides, whatever has become of the policy's file meanwhile."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapter.assembly import House, build, create_app
+from adapter.scheduling.lock import AlreadyWorking
+from adapter.settings import Settings, SettingsError, load
+from connectors import discover
+
+LIBRARY = Path(__file__).parents[2] / "policies" / "library"
+CONFIG = """\
+[sites.acme]
+vendor = "zendesk"
+url = "https://acme.zendesk.com"
+account = "9000"
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "policy.yaml").write_text((LIBRARY / "support.yaml").read_text("utf-8"), "utf-8")
+    (tmp_path / "stepladder.toml").write_text(CONFIG)
+    vendors = {name: connector.settings for name, connector in discover().items()}
+    environ = {"STEPLADDER_ACME_OAUTH_TOKEN": "t", "STEPLADDER_ACME_WEBHOOK_SECRETS": "s"}
+    return load(tmp_path / "stepladder.toml", environ, vendors)
+
+
+def test_what_is_wrong_together_is_told_beside_what_is_wrong_alone(tmp_path: Path) -> None:
+    (tmp_path / "stepladder.toml").write_text(CONFIG.replace("https", "http") + 'levelfield = "1"\n')
+    vendors = {name: connector.settings for name, connector in discover().items()}
+    with pytest.raises(SettingsError) as refused:
+        load(tmp_path / "stepladder.toml", {}, vendors)
+    for sentence in ("sites.acme.url", "did you mean level_field", "exactly one way to authenticate"):
+        assert sentence in str(refused.value)
+
+
+def test_a_site_that_can_verify_nobody_says_so_at_the_start(settings: Settings) -> None:
+    site = settings.sites["acme"].model_copy(update={"webhook_secrets": ()})
+    told: list[str] = []
+    house = started(dataclasses.replace(settings, sites={"acme": site}), told)
+    assert "site.deaf" in told
+    house.stop()
+
+
+def started(settings: Settings, told: list[str]) -> House:
+    house = build(settings, lambda event, _: told.append(event))
+    house.start()
+    return house
+
+
+@pytest.fixture
+def activated(settings: Settings) -> Iterator[str]:
+    house = started(settings, [])
+    revision = house.store.active_policy()
+    house.stop()
+    assert revision is not None
+    yield revision
+
+
+def test_the_first_start_activates_the_policy(settings: Settings) -> None:
+    told: list[str] = []
+    house = started(settings, told)
+    assert "policy.activated" in told
+    assert house.ready()
+    assert house.stop()
+    assert not house.ready()
+
+
+@pytest.mark.parametrize(("text", "event"), [("oops: [", "policy.unreadable"), (None, "policy.unreadable")])
+def test_a_restart_in_the_middle_of_an_edit_keeps_what_was_activated(
+    settings: Settings, activated: str, text: str | None, event: str
+) -> None:
+    if text is None:
+        settings.policy.unlink()
+    else:
+        settings.policy.write_text(text)
+    told: list[str] = []
+    house = started(settings, told)
+    assert house.store.active_policy() == activated
+    assert event in told
+    house.stop()
+
+
+def test_an_edited_file_is_only_mentioned(settings: Settings, activated: str) -> None:
+    settings.policy.write_text(settings.policy.read_text("utf-8").replace("30 minutes", "half an hour"), "utf-8")
+    told: list[str] = []
+    house = started(settings, told)
+    assert house.store.active_policy() == activated
+    assert "policy.differs" in told
+    house.stop()
+
+
+def test_a_first_start_without_a_policy_says_what_to_do(settings: Settings) -> None:
+    settings.policy.unlink()
+    house = build(settings)
+    with pytest.raises(FileNotFoundError, match="copy one from policies/library"):
+        house.start()
+    house.stop()
+
+
+def test_a_second_worker_on_the_same_file_is_refused_and_a_receiver_is_not(settings: Settings) -> None:
+    house = started(settings, [])
+    with pytest.raises(AlreadyWorking, match="one worker per SQLite file"):
+        create_app(settings)
+    receiver = create_app(settings, worker=False)
+    assert receiver.test_client().get("/readyz").status_code == 200
+    receiver.extensions["stepladder"].stop()
+    house.stop()

@@ -1,0 +1,135 @@
+"""How many decisions a second one core makes: a silent look at one ticket under a policy of thirty rules.
+
+    python tests/bench/deciding.py [--profile]
+
+Each look answers every rule, traces those that are true and finds the next instant to look at. Prints; writes nothing.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import statistics
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from policies.case import Case, Decision, Facts
+from policies.decide import decide
+from policies.document import parse
+from policies.model import Actor, Event, Kind, Named, Priority, Role, Status, TicketRef, ticket_from
+from policies.policy import Policy
+
+LOOKS = 2000
+RUNS = 5
+REF = TicketRef(vendor="zendesk", site="acme", id="1")
+ANA = Actor(id="ana", role=Role.REQUESTER, name="Ana Ruiz")
+BORN = datetime(2027, 3, 1, 9, tzinfo=UTC)  # a Monday
+NOW = BORN + timedelta(minutes=170)
+
+HEAD = """\
+version: 1
+name: Thirty rules
+applies_to: {zendesk: all}
+calendars: {office: {timezone: Europe/Berlin, hours: {mon-fri: "09:00-17:00"}, holidays: {country: DE}}}
+defaults: {calendar: office, pause_while: [pending, on_hold]}
+severity: {impact: [low, high], urgency: [low, high], matrix: {low: [minor, minor], high: [major, critical]}}
+customers: {tiers: [{tier: vip, organizations: [Globex], tags: [vip]}, {tier: gold, tags: [gold]}, {tier: standard}]}
+levels:
+  - {level: 1, name: One, targets: {zendesk: {group: Support}}}
+  - {level: 2, name: Two, targets: {zendesk: {group: Experts}}, priority: {at_least: high}, taken_within: 30m}
+  - {level: 3, name: Three, targets: {zendesk: {group: Leads}}}
+  - {level: 4, name: Four, take: oversight, targets: {zendesk: {followers: [coo]}}}
+rules:
+"""
+
+RULES = (
+    "when: {requested_by_staff: true}, go_to: requested_level",
+    "when: {severity: critical, unresolved_for: 15m clock}, go_to: 3",
+    "when: {severity: critical, unresolved_for: 4h clock}, go_to: 4",
+    "when: {severity: major, level: {less_than: 3}, not_taken_for: 30m clock}, go_to: next_level",
+    "when: {severity: major, unresolved_for: 8h}, go_to: 3",
+    "when: {tier: vip, unanswered_for: 30m clock}, go_to: 2",
+    "when: {tier: vip, unanswered_for: 4h}, go_to: 3",
+    "when: {tier: [vip, gold], reopens: {at_least: 2}}, go_to: 3",
+    "when: {tier: gold, unresolved_for: 8h}, go_to: 2",
+    "when: {tier: standard, unresolved_for: 16h}, go_to: 2",
+    "when: {tier: standard, unanswered_for: 6h}, go_to: 2, again: after 3d",
+    "when: {priority: urgent, not_taken_for: 15m}, go_to: 2",
+    "when: {priority: urgent, unresolved_for: 4h}, go_to: 3",
+    "when: {priority: {at_least: high}, unresolved_for: 2h}, go_to: 2",
+    "when: {priority: {at_least: high}, no_human_activity_for: 3h}, go_to: 3",
+    "when: {priority: [low, normal], no_human_activity_for: 24h}, go_to: 2",
+    "when: {priority: [low, normal], unresolved_for: 40h}, go_to: 3",
+    "when: {tags: [outage, security]}, go_to: 3",
+    "when: {any: [{tags: [press, legal]}, {organization: [Initech, Hooli]}]}, go_to: 4",
+    "when: {product: billing, unanswered_for: 2h}, go_to: 2",
+    "when: {product: [mail, storage], unresolved_for: 8h}, go_to: 2",
+    "when: {kind: incident, not: {status: [pending, on_hold]}, unresolved_for: 12h}, go_to: 2",
+    "when: {kind: [incident, problem], reopens: {at_least: 1}}, go_to: 2",
+    "when: {language: [de, fr], not_taken_for: 1h}, go_to: 2",
+    "when: {channel: phone, answered: false, no_human_activity_for: 1h}, go_to: 2",
+    "when: {all: [{custom: {environment: production}}, {any: [{priority: urgent}, {unresolved_for: 2h}]}]}, go_to: 3",
+    "when: {level: 2, at_level_for: 8h}, go_to: 3, wait_if: {human_active_within: 15m, at_most: 1h}",
+    "when: {level: 3, at_level_for: 16h}, go_to: 4",
+    "when: {any: [{unresolved_for: 5d clock}, {reopens: {at_least: 4}}]}, go_to: 4",
+    "when: {status: [new, open], group: Support, not: {tags: parked}}, go_to: 2",
+)
+
+
+def thirty_rules() -> Policy:
+    """The policy that is measured."""
+    return parse(HEAD + "\n".join(f"  - {{name: rule {n}, {rule}}}" for n, rule in enumerate(RULES, start=1)))
+
+
+def settled(policy: Policy) -> Case:
+    """Return a ticket of which everything is known, as it stands when its moves of the first hours are over."""
+    told = {
+        "subject": "It does not work", "status": Status.OPEN, "priority": Priority.HIGH, "kind": "incident",
+        "group": Named(id="11", name="Support"), "assignee": None, "requester": Named(id="ana", name="Ana Ruiz"),
+        "organization": Named(id="7", name="Umbrella"), "form": None, "project": None, "tags": ("mail", "new-customer"),
+        "level": 1, "product": "mail", "impact": "low", "urgency": "high", "tier": None, "language": "en",
+        "channel": "web", "custom": {"environment": "staging"}, "created_at": BORN,
+    }  # fmt: skip
+    picture = ticket_from(REF, BORN, told)
+    event = Event(id="created", kind=Kind.CREATED, at=BORN, received_at=BORN, actor=ANA, ticket=picture)
+    case, events = Case.fresh(REF, BORN), (event,)
+    for look in range(5):
+        found = decide(policy, case, events, Facts(), NOW - timedelta(minutes=50 - look))
+        assert isinstance(found, Decision), found
+        case, events = replace(found.case, pending=()), ()
+    return case
+
+
+def rate(policy: Policy, case: Case, looks: int = LOOKS) -> float:
+    """Return how many looks a second."""
+    facts, begin = Facts(), time.perf_counter()
+    for _ in range(looks):
+        decide(policy, case, (), facts, NOW)
+    return looks / (time.perf_counter() - begin)
+
+
+def main() -> int:
+    """Measure and print."""
+    policy = thirty_rules()
+    case = settled(policy)
+    look = decide(policy, case, (), Facts(), NOW)
+    assert isinstance(look, Decision)
+    assert look.command is None, look.why
+    true = sum(1 for rule in look.trace if rule.value)
+    print(f"level {look.case.level}, {true} of {len(look.trace)} rules true, next look {look.next_look}; {look.why}")
+    rates = [rate(policy, case) for _ in range(RUNS)]
+    print(f"{statistics.median(rates):,.0f} decisions/s (median of {RUNS}: {', '.join(f'{r:,.0f}' for r in rates)})")
+    if "--profile" in sys.argv:
+        with cProfile.Profile() as profile:
+            rate(policy, case)
+        pstats.Stats(profile).sort_stats("tottime").print_stats(30)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
