@@ -190,7 +190,7 @@ class Toolbox:
             from connectors.sandboxing import Authority
         except ImportError:
             raise Unavailable(
-                "The pretend vendors come with the `sandbox` extra: pip install 'stepladder[sandbox]'"
+                "The pretend vendors come with the `sandbox` extra; in a clone: pip install '.[sandbox]'"
             ) from None
         authority = Authority()
 
@@ -205,7 +205,8 @@ class Toolbox:
     def log_to_stderr(self, level: str) -> None:
         """Send the log to standard error, one event a line; libraries may only warn, for some print bodies."""
         logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
-        logging.getLogger("stepladder").setLevel(level)
+        known = logging.getLevelNamesMapping()
+        logging.getLogger("stepladder").setLevel(known.get(level.upper(), logging.INFO))
 
 
 def command_line() -> None:

@@ -36,7 +36,14 @@ def _with_targets(policy: Policy, choice: Choice, ticket: Ticket) -> Choice:
     if choice.field != "group" or not choice.only:
         return choice
     targets = (level.target(ticket.ref.vendor, ticket.ref.site) for level in policy.levels)
-    return replace(choice, only=(*choice.only, *(str(t["group"]) for t in targets if t.get("group") is not None)))
+    return replace(choice, only=(*choice.only, *(group for target in targets for group in _groups(target))))
+
+
+def _groups(target: Mapping[str, object]) -> list[str]:
+    """Return the groups a target names, itself or by a field that holds the ticket's group."""
+    fields = target.get("field")
+    told = {**(fields if isinstance(fields, Mapping) else {}), "group": target.get("group")}
+    return [str(word) for name, word in told.items() if word is not None and _FIELDS.get(name, name) == "group"]
 
 
 def _chosen(choice: Choice, ticket: Ticket) -> bool | None:

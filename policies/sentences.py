@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from itertools import groupby
 from typing import Any
@@ -13,23 +13,11 @@ from policies.conditions import REGISTRY, AllOf, AnyOf, Leaf, Node, Not
 from policies.model import JSON
 from policies.policy import Choice, Duration, Level, Policy, Rule, Step, Tier
 from policies.values import counted as counted_by
+from policies.wording import COMPARED, NOUNS, SAID, compared, is_so, plain
+from policies.wording import listed as listed
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _UNITS = (("hour", 3600), ("minute", 60), ("second", 1))
-_COMPARED = {"at_least": "{} or above", "at_most": "{} or below", "more_than": "above {}", "less_than": "below {}"}
-_AT_LEVEL = {
-    "at_least": "at level {} or above",
-    "at_most": "at level {} or below",
-    "more_than": "above level {}",
-    "less_than": "below level {}",
-}
-_COUNTED = {
-    "at_least": "at least {}",
-    "at_most": "at most {}",
-    "more_than": "more than {}",
-    "less_than": "fewer than {}",
-}
-_NOUNS = {"kind": "ticket type", "form": "form or request type", "tier": "customer's tier"}
 _NAMES = {"group": "groups", "kind": "types", "form": "forms or request types", "tags": "tags"}
 THIS_LONG = "this long"
 """How the registry's sentences say the length that a time condition waits for."""
@@ -38,12 +26,6 @@ THIS_LONG = "this long"
 def capital(sentence: str) -> str:
     """Begin with a capital letter."""
     return sentence[:1].upper() + sentence[1:]
-
-
-def listed(words: Iterable[object], last: str = "or") -> str:
-    """Join words as people do: `a, b or c`."""
-    said = [str(word) for word in words]
-    return f" {last} ".join([", ".join(said[:-1]), said[-1]]) if len(said) > 1 else "".join(said)
 
 
 # --- time ---------------------------------------------------------------------------------------------------------
@@ -150,68 +132,12 @@ def _leaf(name: str, value: Any, calendar: str, so: bool) -> str:
         sentence = summary.partition(f"{THIS_LONG}")[0].strip()
         sentence = f"{sentence[:1].lower()}{sentence[1:]} {length}"
         return sentence if so else f"it is not yet so that {sentence}"
-    special = _SAID.get(name)
+    special = SAID.get(name)
     if special is not None:
         return special(value, so)
     if isinstance(value, bool):
-        return f"{_plain(name)}: {'yes' if value is so else 'no'}"
-    return f"the {_NOUNS.get(name, _plain(name))} {_is(so)} {_value(value, _COMPARED)}"
-
-
-def _is(so: bool) -> str:
-    return "is" if so else "is not"
-
-
-def _plain(word: object) -> str:
-    return str(word).replace("_", " ")
-
-
-def _value(value: Any, orders: Mapping[str, str]) -> str:
-    if isinstance(value, Mapping):
-        return listed((orders.get(str(o), f"{_plain(o)} {{}}").format(_plain(v)) for o, v in value.items()), "and")
-    words = [_plain(word) for word in (value if isinstance(value, list | tuple) else [value])]
-    return listed({word.casefold(): word for word in reversed(words)}[fold] for fold in _folded(words))
-
-
-def _folded(words: Iterable[str]) -> Iterable[str]:
-    """Leave out words that differ from an earlier one in capitals only: conditions do not tell them apart."""
-    return dict.fromkeys(word.casefold() for word in words)
-
-
-def _tags(value: Any, so: bool) -> str:
-    return f"it {_is(so)} tagged {_value(value, _COMPARED)}"
-
-
-def _custom(value: Any, so: bool) -> str:
-    fields = [f"{name} {_is(so)} {_value(words, _COMPARED)}" for name, words in value.items()]
-    return listed(fields, "and" if so else "or")
-
-
-def _level(value: Any, so: bool) -> str:
-    return f"it {_is(so)} {_value(value, _AT_LEVEL) if isinstance(value, Mapping) else f'at level {value}'}"
-
-
-def _reopens(value: Any, so: bool) -> str:
-    number = _value(value, _COUNTED)
-    return f"it {'has' if so else 'has not'} come back {number} time{'' if number == '1' else 's'} after it was solved"
-
-
-def _requested(value: Any, so: bool) -> str:
-    return "staff asked for it" if value is so else "staff has not asked for it"
-
-
-def _answered(value: Any, so: bool) -> str:
-    return "the requester has an answer" if value is so else "the requester is still waiting for an answer"
-
-
-_SAID: dict[str, Callable[[Any, bool], str]] = {
-    "tags": _tags,
-    "custom": _custom,
-    "level": _level,
-    "reopens": _reopens,
-    "requested_by_staff": _requested,
-    "answered": _answered,
-}
+        return f"{plain(name)}: {'yes' if value is so else 'no'}"
+    return f"the {NOUNS.get(name, plain(name))} {is_so(so)} {compared(value, COMPARED)}"
 
 
 # --- levels and scope ---------------------------------------------------------------------------------------------
@@ -238,7 +164,7 @@ def priority(level: Level) -> str:
 def target(place: JSON | Mapping[str, JSON]) -> str:
     """Say a target in the vendor's words: `group Support`, `field team: Network`."""
     if isinstance(place, Mapping):
-        return "; ".join(f"{_plain(name)} {_place(value)}" for name, value in place.items())
+        return "; ".join(f"{plain(name)} {_place(value)}" for name, value in place.items())
     return _place(place)
 
 

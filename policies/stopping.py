@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 
 from policies import sentences as say
@@ -50,4 +51,4 @@ def _always(policy: Policy, verdict: Verdict) -> Iterator[str]:
         paused = say.listed((status.value.replace("_", " ") for status in sorted(policy.pause_while)), "or")
         yield f"its status becomes {paused}: the time stands still"
     yield "a person moves it by hand: every cause up to then is dealt with"
-    yield f"`stepladder pause rule:{verdict.rule.name}`: the move is held"
+    yield f"`stepladder pause {shlex.quote(f'rule:{verdict.rule.name}')}`: the move is held"

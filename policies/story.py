@@ -106,9 +106,7 @@ class Story:
     def never_passed(self, owner: str, at: datetime) -> Story:
         """Take back a hand-over, to this owner at this time, that turned out to be Stepladder's own."""
         times = self.handed_over[:-1] if self.handed_over[-1:] == (at,) else self.handed_over
-        return replace(
-            self.never_had_by(owner, at), hand_overs=max(self.hand_overs - 1, 0), handed_over=times
-        )
+        return replace(self.never_had_by(owner, at), hand_overs=max(self.hand_overs - 1, 0), handed_over=times)
 
     def never_had_by(self, owner: str, at: datetime) -> Story:
         """Forget an owner whom only Stepladder made one."""

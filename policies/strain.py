@@ -41,20 +41,20 @@ def _side(value: Any) -> str | None:
     return next((side for side in SIDES if isinstance(value, Mapping) and list(value) == [side]), None)
 
 
-def _counter(name: str, value: Any, count: Callable[[Moment], Count], said: str = "") -> Question:
+def _counter(name: str, value: Any, count: Callable[[Moment], Count], side: str = "") -> Question:
     """Make the question that compares a count. `value` is a number or a comparison."""
     compare, wanted = counted(value)
-    number = value if isinstance(value, int) else next(iter(value.values()))
+    number, at = (value, ()) if isinstance(value, int) else next((n, (order,)) for order, n in value.items())
     if number > MOST_COUNTED:
-        raise Wrong(f"a count is at most {MOST_COUNTED}, found {number}", () if number is value else (next(iter(value)),))
-    wanted = f"{wanted} {said}" if said else wanted
+        raise Wrong(f"a policy counts up to {MOST_COUNTED}, found {number}", at)
+    wanted = f"{wanted} {SIDES[side]}" if side else wanted
     reached = reached_at(value)
 
     def question(moment: Moment) -> Answer:
         found, times, in_words = count(moment)
-        if name == "replies" and not moment.story.conversation:
-            if len({compare(later) for later in range(found, MOST_COUNTED + 2)}) > 1:  # there may be more messages than were told
-                return Answer(name=name, value=None, found="unknown", wanted=wanted, needs="conversation")
+        told = name != "replies" or moment.story.conversation  # if not, there may be more messages
+        if not told and len({compare(later) for later in range(found, MOST_COUNTED + 2)}) > 1:
+            return Answer(name=name, value=None, found="unknown", wanted=wanted, needs="conversation")
         holds = compare(found)
         since = times[reached - 1] if holds and reached and reached <= len(times) else None
         causes = (Cause(id=f"{name} {wanted}", since=since),) if since else ()
@@ -102,7 +102,12 @@ def replies(value: Any) -> Question:
         both = sorted((*agents, *customer))
         return len(both), both, f"{len(both)}: {len(agents)} by agents, {len(customer)} by the customer"
 
-    return _counter("replies", value if side is None else value[side], count, SIDES.get(side or "", ""))
+    if side is None:
+        return _counter("replies", value, count)
+    try:
+        return _counter("replies", value[side], count, side)
+    except Wrong as wrong:
+        raise Wrong(str(wrong), (side, *wrong.at)) from None
 
 
 # --- moods --------------------------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ import click
 
 from adapter.cli.tools import House, Tools, config_option, plainly, secrets_toml
 
-_log_option = click.option("--log", default="INFO", show_default=True, help="DEBUG, INFO, WARNING or ERROR.")
+_levels = click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False)
+_log_option = click.option("--log", type=_levels, default="INFO", show_default=True, help="How much to say.")
 
 
 @click.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from pathlib import Path
 
 import click
@@ -26,7 +27,7 @@ def pause(tools: Tools, scope: str, reason: str, config: Path | None) -> None:
     where = _scope(settings, scope)
     _known_rule(store, where)
     store.pause(where, reason, tools.clock())
-    click.echo(f"Paused {where}: {reason}. Receiving goes on; `stepladder resume {scope}` ends it.")
+    click.echo(f"Paused {where}: {reason}. Receiving goes on; `stepladder resume {shlex.quote(scope)}` ends it.")
 
 
 @click.command()
@@ -48,16 +49,16 @@ def resume(tools: Tools, scope: str, config: Path | None) -> None:
 
 
 def _known_rule(store: Store, where: str) -> None:
-    """Refuse a rule that the active policy does not have: pausing it would stop nothing."""
-    active = store.active_policy()
-    if not where.startswith("rule:") or active is None:
+    """Refuse a rule that no policy has, also none that escalated tickets keep to: pausing it would stop nothing."""
+    if not where.startswith("rule:"):
         return
-    names = [rule.name for rule in Shelf(store.policy_text).get(active).rules]
+    shelf = Shelf(store.policy_text)
+    names = list({rule.name: None for stored in store.policies() for rule in shelf.get(stored.revision).rules})
     name = where.removeprefix("rule:")
-    if name not in names:
+    if names and name not in names:
         near = difflib.get_close_matches(name, names, n=1)
-        guess = f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(names)}"
-        raise click.BadParameter(f"the active policy has no rule {name!r}{guess}")
+        guess = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(names)}"
+        raise click.BadParameter(f"no activated policy has a rule {name!r}{guess}")
 
 
 def _scope(settings: Settings, scope: str) -> str:

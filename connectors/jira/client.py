@@ -170,8 +170,9 @@ class JiraClient:
         except TryLater as later:  # the note is there, so look again before writing another
             raise TryLater(str(later), after=later.after, sent=True) from later
         except Refused as no:
-            raise Refused(f"ALARM: Jira made the internal note public and keeps it: {no}", parts=_NOTE) from no
-        raise Refused("ALARM: Jira made the internal note public; it was deleted at once", parts=_NOTE)
+            what = f"ALARM: Jira made the internal note public and keeps it: {no}"
+            raise Refused(what, parts=_NOTE, applied=True) from no
+        raise Refused("ALARM: Jira made the internal note public; it was deleted at once", parts=_NOTE, applied=True)
 
     # --- is it there already? ---------------------------------------------------------------------------
     def _edited(self, call: Call, ref: TicketRef) -> Outcome | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,12 +54,12 @@ def started(settings: Settings, told: list[str]) -> House:
 
 
 @pytest.fixture
-def activated(settings: Settings) -> Iterator[str]:
+def activated(settings: Settings) -> str:
     house = started(settings, [])
     revision = house.store.active_policy()
     house.stop()
     assert revision is not None
-    yield revision
+    return revision
 
 
 def test_the_first_start_activates_the_policy(settings: Settings) -> None:

@@ -240,6 +240,23 @@ def test_more_than_a_batch_is_looked_at(table: Table, clock: Any, start: Starter
     until(lambda: not table.rows and engine.idle())
 
 
+def test_a_backlog_does_not_make_the_clock_spin(table: Table, clock: Any, start: Starter, until: Until) -> None:
+    table.rows = {ref(n): clock() for n in range(1200)}
+    gate = threading.Event()
+
+    def look(ticket: TicketRef) -> None:
+        gate.wait(5)
+        table.rows.pop(ticket, None)
+
+    engine = start(look)
+    until(lambda: table.asked > 2)
+    before = table.asked
+    gate.wait(0.3)
+    assert table.asked - before < 12
+    gate.set()
+    until(lambda: not table.rows and engine.idle())
+
+
 def test_a_look_that_fails_is_done_again_but_not_at_once(
     table: Table, clock: Any, start: Starter, until: Until, caplog: pytest.LogCaptureFixture
 ) -> None:

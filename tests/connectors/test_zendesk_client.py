@@ -385,6 +385,19 @@ def test_a_note_that_came_out_public_is_withdrawn_with_an_alarm(
     assert len(seen.notes) == 1
 
 
+def test_a_leak_whose_answer_was_lost_is_withdrawn_by_the_look_that_finds_it(
+    desk: Sandbox, client: ZendeskClient, ref: TicketRef
+) -> None:
+    desk.account.leaky = True
+    desk.faults.add(Fault(do="cut_after", match=PUT))
+    with pytest.raises(TryLater):
+        send(client, ref, call())
+    with pytest.raises(Refused, match=r"ALARM.*made private at once") as caught:
+        client.look(call(), ref)
+    assert caught.value.applied
+    assert desk.view(ref.id).replies == ("It does not connect.",)
+
+
 def test_a_leak_that_cannot_be_mended_says_so(desk: Sandbox, client: ZendeskClient, ref: TicketRef) -> None:
     desk.account.leaky = True
     desk.faults.add(Fault(do="500", match="make_private"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -121,3 +122,54 @@ def test_a_note_that_changed_nothing_only_suggests(say: Any) -> None:
     text = desk.look(0, say.born(priority="urgent")).command.note.text
     assert "Suggested: level 1 → 2" in text
     assert "Changed:" not in text
+
+
+def test_a_team_that_a_level_names_by_a_field_is_in_scope_too(say: Any) -> None:
+    policy = say.policy("when: {priority: urgent}, go_to: 2", scope="{groups: [Support]}")
+    levels = [dataclasses.replace(level, targets={"desk": {"field": {"team": "Experts"}}}) for level in policy.levels]
+    desk = say.desk(dataclasses.replace(policy, levels=tuple(levels)))
+    desk.look(0, say.born())
+    assert not desk.look(5, say.changed("g", 5, say.tom, group=("11", "12"))).case.outside
+
+
+# --- what the vendor would not show, and what it told twice -------------------------------------------------
+def test_a_ticket_that_could_not_be_seen_is_not_buried(say: Any) -> None:
+    desk = say.desk(say.policy("when: {priority: urgent}, go_to: 2"))
+    desk.look(0, say.born())
+    assert "gone" in desk.look(5, say.event("x", 5, Kind.GONE, None)).why
+    desk.look(10, say.changed("p", 10, say.tom, priority=(None, "urgent")))
+    assert desk.level == 2
+
+
+def test_a_deleted_ticket_is(say: Any) -> None:
+    desk = say.desk(say.policy("when: {priority: urgent}, go_to: 2"))
+    desk.look(0, say.born())
+    desk.look(5, say.event("x", 5, Kind.DELETED, None))
+    desk.look(10, say.changed("p", 10, say.tom, priority=(None, "urgent")))
+    assert desk.level == 1
+
+
+@pytest.mark.parametrize(("first", "second"), [("a", "b"), ("b", "a")])
+def test_of_two_changes_at_one_instant_only_a_fetch_tells_which_was_last(say: Any, first: str, second: str) -> None:
+    desk = say.desk(say.policy("when: {priority: urgent}, go_to: 2"))
+    desk.vendor = say.full(say.at(6), priority="low")
+    desk.look(0, say.born(priority="normal"))
+    up = say.changed(first, 5, say.tom, priority=("normal", "urgent"))
+    down = say.changed(second, 5, say.eva, priority=("urgent", "low"))
+    desk.look(5, up, down)
+    assert desk.asked == [{"priority"}]
+    assert desk.level == 1
+
+
+def test_a_touch_at_a_site_that_no_policy_names_asks_nothing(say: Any) -> None:
+    policy = say.policy("when: {unanswered_for: 30m}, go_to: 2")
+    desk = say.desk(dataclasses.replace(policy, applies_to={"elsewhere": ()}))
+    assert desk.look(5, say.event("t", 5, Kind.TOUCHED)).case.outside
+    assert desk.asked == []
+
+
+def test_messages_are_not_asked_for_before_the_ticket_is_known_to_be_in_scope(say: Any) -> None:
+    desk = say.desk(say.policy("when: {unanswered_for: 30m}, go_to: 2", scope="{groups: [Support]}"))
+    desk.vendor = say.full(say.at(5), group="19")
+    assert desk.look(5, say.event("t", 5, Kind.TOUCHED)).case.outside
+    assert desk.asked == [{"ticket"}]
