@@ -69,19 +69,26 @@ class House:
     _started: threading.Event
 
     def start(self, *, worker: bool = True) -> None:
-        """Bring the tables up to date, take the worker's role and begin. Until then deliveries are answered 503."""
-        self.store.database.migrate()
-        now = self.clock()
-        for post in self.sites:
-            since = now.replace(microsecond=0)  # vendors tell whole seconds: what is born in this one is new
-            if not post.site.settings.can_verify:
-                self.journal.tell("site.deaf", site=post.scope, reason="no webhook secret: every delivery is refused")
-            self.store.set_mode(post.scope, post.site.settings.mode, since)
-        self._first_policy(now)
+        """Take the worker's role, bring the tables up to date and begin. Until then deliveries are answered 503.
+
+        A process that is refused the role, or that only receives, changes nothing that the working one relies on.
+        """
         if worker:
             self.lock.take()
+        self.store.database.migrate()
+        for post in self.sites:
+            if not post.site.settings.can_verify:
+                self.journal.tell("site.deaf", site=post.scope, reason="no webhook secret: every delivery is refused")
+        if worker:
+            self._govern(self.clock())
             self.engine.start()
         self._started.set()
+
+    def _govern(self, now: datetime) -> None:
+        for post in self.sites:
+            since = now.replace(microsecond=0)  # vendors tell whole seconds: what is born in this one is new
+            self.store.set_mode(post.scope, post.site.settings.mode, since)
+        self._first_policy(now)
 
     def ready(self) -> bool:
         """Say whether deliveries are taken."""

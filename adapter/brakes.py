@@ -29,12 +29,16 @@ class Brake:
         self._failures = 0
         self._until: datetime | None = None
         self._probe_until: datetime | None = None
+        self._closed_at: datetime | None = None
 
     def wait_until(self, now: datetime) -> datetime | None:
         """Return None if the caller may go ahead (perhaps as the probe), else when to come back."""
         with self._lock:
             if self._until is None:
                 return None
+            if self._closed_at is not None and now < self._closed_at:  # the clock was set back: the rest is not longer
+                self._until -= self._closed_at - now
+                self._closed_at = now
             free = self._probe_until is None or self._probe_until <= now
             if now >= self._until and free:
                 self._probe_until = now + _PROBE
@@ -63,7 +67,7 @@ class Brake:
             self._failures += 1
         wait = max(asked, min(_LONGEST, 0.5 * 2.0 ** min(self._failures, 7)))
         self._until = max(self._until or now, now + timedelta(seconds=wait))
-        self._probe_until = None
+        self._probe_until, self._closed_at = None, now
         return wait
 
     def _open(self) -> None:

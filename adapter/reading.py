@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from adapter.journal import Journal
 from adapter.records import Work
 from adapter.sites import Post
 from connectors.contract import Delivery, Site, Unreadable
 from policies.model import Event
+
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+AHEAD = timedelta(days=1)
+"""How far a vendor's clock may be ahead of ours before its times are taken for mistakes."""
 
 
 @dataclass(slots=True)
@@ -40,4 +45,11 @@ def read(post: Post, site: Site, work: Work, journal: Journal) -> Reading:
 
 
 def _of(delivery: Delivery, event: Event) -> Event:
-    return replace(event, delivery=delivery.row, received_at=delivery.received_at)
+    """Return the event as this delivery's, with times that can be true: none from before the web, none to come."""
+    arrived = delivery.received_at
+    latest = arrived + AHEAD
+    ticket = event.ticket
+    if ticket is not None and ticket.as_of is not None and not EARLIEST <= ticket.as_of <= latest:
+        ticket = replace(ticket, as_of=arrived)
+    at = event.at if EARLIEST <= event.at <= latest else arrived
+    return replace(event, at=at, ticket=ticket, delivery=delivery.row, received_at=arrived)

@@ -44,7 +44,7 @@ class Server(_Table):
 class Worker(_Table):
     """`[worker]`: how tickets are looked at. All times in seconds."""
 
-    threads: int = Field(default=4, ge=1, le=64, description="tickets looked at at the same time")
+    threads: int = Field(default=24, ge=1, le=64, description="tickets looked at at the same time")
     settle: float = Field(default=60.0, ge=0, description="seconds before an unanswered write is sent again")
     stop: float = Field(default=10.0, gt=0, description="seconds to finish when told to stop")
 

@@ -15,8 +15,10 @@ from typing import Any
 from policies.calendars import DAY, Calendar
 from policies.conditions import AllOf, AnyOf, Leaf, Node, Not, leaf, leaves
 from policies.model import Priority, Status
+from policies.phrases import DEGREES, RATINGS
 from policies.policy import Duration, Policy, Rule
 from policies.ranges import Among, Called, Lasting, Range
+from policies.strain import COUNTERS, SIDES, reached_at
 from policies.values import counted, ordered, words
 
 NONE = "none"
@@ -105,6 +107,8 @@ class Answers:
             "severity": frozenset([*self.severities, NONE]),
             "tier": frozenset(tiers if everybody else [*tiers, NONE]),
             "level": frozenset(range(1, policy.top + 1)),
+            "frustration": frozenset([*DEGREES, NONE]),
+            "csat": frozenset([*RATINGS, NONE]),
         }
         for question in (question for rule in policy.rules for question in leaves(rule.when)):
             for name, said in _mentioned(question):
@@ -134,7 +138,7 @@ class Answers:
             for name, wanted in found.items():
                 ranges[name] = ranges[name].both(wanted) if name in ranges else wanted
                 conflict = conflict or (name if ranges[name].empty else None)
-            if holds and question.name not in _WITHOUT_CAUSE:
+            if holds and question.name not in _WITHOUT_CAUSE and not _from_the_beginning(question):
                 causes.add(next(iter(found)))
         causes -= {name for name in causes if ranges[name] == _NOTHING_YET}
         return Branch(parts=parts, ranges=ranges, causes=frozenset(causes), conflict=conflict)
@@ -154,12 +158,13 @@ class Answers:
         name, value = question.name, question.value
         if name in _ONE_WORD:
             return name, _words(value).__contains__
-        if name == "tier":
-            return name, words(value, "a tier").__contains__
+        if name in ("tier", "csat"):
+            return name, words(value, f"a {name}").__contains__
         if name == "level" or _number(question) is not None:
             return name, counted(value)[0]
-        if name in ("priority", "severity"):
-            compare = ordered(value, PRIORITIES if name == "priority" else self.severities, name)[0]
+        if name in ("priority", "severity", "frustration"):
+            ranks = {"priority": PRIORITIES, "severity": self.severities, "frustration": DEGREES}
+            compare = ordered(value, ranks[name], name)[0]
             return name, lambda word: word != NONE and compare(word)
         if name == "custom":  # a single field: `_ways` has taken it apart
             field, listed = next(iter(value.items()))
@@ -167,6 +172,11 @@ class Answers:
         if name in ("answered", "requested_by_staff"):
             return name, lambda found: found is value
         return f"{name} {json.dumps(value, sort_keys=True, default=str)}", bool
+
+
+def _from_the_beginning(question: Leaf) -> bool:
+    """Say whether a count is so without having reached anything, as `replies: {less_than: 3}` is."""
+    return question.name in COUNTERS and reached_at(question.value) is None
 
 
 def duration_in(question: Leaf) -> Duration | None:
@@ -235,7 +245,7 @@ def _mentioned(question: Leaf) -> Iterator[tuple[str, frozenset[Any]]]:
 def _number(question: Leaf) -> int | None:
     """Return the number with which a count, such as that of the reopenings, is compared."""
     value = question.value
-    if isinstance(value, Mapping) and len(value) == 1:
+    if isinstance(value, Mapping) and len(value) == 1 and not SIDES.keys() & value.keys():
         value = next(iter(value.values()))
     counts = isinstance(value, int) and not isinstance(value, bool) and question.name not in ("level", *_ONE_WORD)
     return value if counts and question.name not in ("tier", "custom") else None

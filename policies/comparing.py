@@ -18,13 +18,17 @@ from policies.ranges import Among
 
 _MOST_COMPARED = 200
 _STATES = frozenset({"status", "priority", "severity", "tier", "tags", "product", "kind", "form", "group"})
-_STATES |= {"organization", "project", "language", "channel"}
+_STATES |= {"organization", "project", "language", "channel", "csat"}
 _OFTEN = frozenset({"reopens", "requested_by_staff"})  # each further time is a cause of its own
 
 _BORN: dict[str, frozenset[Any]] = {
     "level": frozenset({1}),
     "status": frozenset({"new"}),
     "reopens": frozenset({0}),
+    "hand_overs": frozenset({0}),
+    "replies": frozenset({0}),
+    "frustration": frozenset({NONE}),
+    "csat": frozenset({NONE}),
     "answered": frozenset({False}),
     "requested_by_staff": frozenset({False}),
 }

@@ -6,10 +6,12 @@ Every yes names its *cause*, the fact that made it so, because a rule fires once
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 from policies.calendars import Clock
 from policies.model import Ticket
@@ -33,8 +35,9 @@ class Moment:
     """All that a question may look at.
 
     `clock_for` gives the clock a duration counts on. `left_by` is who had the ticket before it came to this level.
-    `fetched` is what the vendor has just been asked for: what it did not tell then, it does not have. `found` keeps the
-    answers by their question, because asking again for a later moment changes only those that wait for a time.
+    `fetched` is what the vendor has just been asked for: what it did not tell then, it does not have. `found` keeps
+    what each question found, because several rules ask the same, and asking again for a later moment changes only
+    those that wait for a time. `lasted` keeps how long something has lasted, in words, by its clock and beginning.
     """
 
     policy: Policy
@@ -46,13 +49,15 @@ class Moment:
     clock_for: Callable[[Duration], Clock]
     left_by: str | None = None
     fetched: frozenset[str] = frozenset()
-    found: dict[int, Answer] = field(default_factory=dict)
+    found: dict[Question, Finding] = field(default_factory=dict)
+    lasted: dict[tuple[bool, datetime], str] = field(default_factory=dict)
 
     def later(self, now: datetime) -> Moment:
         """Return the same situation at a later time (spelled out: `replace` costs more than all the rest of a look)."""
         return Moment(
             policy=self.policy, ticket=self.ticket, story=self.story, level=self.level, level_since=self.level_since,
             now=now, clock_for=self.clock_for, left_by=self.left_by, fetched=self.fetched, found=self.found,
+            lasted={},
         )  # fmt: skip
 
 
@@ -100,6 +105,20 @@ class Finding:
         return frozenset(a.needs for a in self.answers if a.value is None and a.needs)
 
 
+Question = Callable[[Moment], Answer]
+"""What a condition's value becomes."""
+
+
+def saying(name: str, wanted: str) -> Callable[..., Answer]:
+    """Return what words the answers of one question. Tickets get the same few again and again: those are kept."""
+
+    @lru_cache(maxsize=64)
+    def answer(value: bool | None, found: str, needs: str | None = None) -> Answer:
+        return Answer(name=name, value=value, found=found, wanted=wanted, needs=needs)
+
+    return answer
+
+
 class Node(Protocol):
     """A part of a rule's `when`: one question, or several joined."""
 
@@ -112,20 +131,26 @@ class Leaf:
     """One question of the registry with the policy's value."""
 
     name: str
-    question: Callable[[Moment], Answer]
+    question: Question
     value: Any = None
 
     def ask(self, moment: Moment) -> Finding:
         """Answer at this moment. What the vendor was asked for and did not tell, it does not have."""
-        answer = moment.found.get(id(self))
-        if answer is None:
+        found = moment.found.get(self.question)
+        if found is None:
             answer = self.question(moment)
             if answer.value is None and answer.needs in moment.fetched:
                 answer = replace(answer, value=False, found="not recorded", needs=None)
-            moment.found[id(self)] = answer
-        elif answer.due is not None and not answer.value and answer.due <= moment.now:
-            answer = Answer(name=answer.name, value=True, causes=answer.causes, due=answer.due, start=answer.start)
-        return Finding(value=answer.value, support=(answer,) if answer.value else (), answers=(answer,))
+            moment.found[self.question] = found = _finding(answer)
+        elif not found.value and (answer := found.answers[0]).due is not None and answer.due <= moment.now:
+            return _finding(
+                Answer(name=answer.name, value=True, causes=answer.causes, due=answer.due, start=answer.start)
+            )
+        return found
+
+
+def _finding(answer: Answer) -> Finding:
+    return Finding(value=answer.value, support=(answer,) if answer.value else (), answers=(answer,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,27 +161,20 @@ class AllOf:
     """
 
     parts: tuple[Node, ...]
-    _timed: tuple[bool, ...] = field(init=False, repr=False, compare=False)
+    _turns: tuple[tuple[bool, int, Node], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_timed", tuple(any(leaf.name in TIMED for leaf in leaves(p)) for p in self.parts))
+        turns = [(any(leaf.name in TIMED for leaf in leaves(p)), index, p) for index, p in enumerate(self.parts)]
+        object.__setattr__(self, "_turns", tuple(sorted(turns, key=lambda turn: turn[:2])))
 
     def ask(self, moment: Moment) -> Finding:
         """Answer at this moment."""
-        found: list[Finding | None] = [None] * len(self.parts)
-        for turn in (False, True):
-            for index, part in enumerate(self.parts):
-                if self._timed[index] is turn:
-                    found[index] = one = part.ask(moment)
-                    if one.value is False and not turn:
-                        return one
-        asked = [one for one in found if one is not None]
-        answers = tuple(a for f in asked for a in f.answers)
-        if any(f.value is False for f in asked):
-            return Finding(value=False, answers=answers)
-        if any(f.value is None for f in asked):
-            return Finding(value=None, answers=answers)
-        return Finding(value=True, support=tuple(a for f in asked for a in f.support), answers=answers)
+        found = [_UNASKED] * len(self.parts)
+        for timed, index, part in self._turns:
+            found[index] = one = part.ask(moment)
+            if one.value is False and not timed:
+                return one
+        return _joined(found, False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,12 +185,18 @@ class AnyOf:
 
     def ask(self, moment: Moment) -> Finding:
         """Answer at this moment."""
-        found = [part.ask(moment) for part in self.parts]
-        answers = tuple(a for f in found for a in f.answers)
-        support = tuple(a for f in found for a in f.support)
-        if any(f.value for f in found):
-            return Finding(value=True, support=support, answers=answers)
-        return Finding(value=None if any(f.value is None for f in found) else False, answers=answers)
+        return _joined([part.ask(moment) for part in self.parts], True)
+
+
+_UNASKED = Finding(value=None)
+
+
+def _joined(found: Sequence[Finding], strong: bool) -> Finding:
+    """Join parts of which one that is `strong` decides, whatever is unknown; a yes rests on all that say yes."""
+    values = [one.value for one in found]
+    value = strong if strong in values else None if None in values else not strong
+    support = tuple([a for one in found for a in one.support]) if value else ()
+    return Finding(value=value, support=support, answers=tuple([a for one in found for a in one.answers]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,11 +218,14 @@ class Condition:
     name: str
     example: str
     summary: str
-    build: Callable[[Any], Callable[[Moment], Answer]]
+    build: Callable[[Any], Question]
     uses: frozenset[str] = field(default_factory=frozenset)
 
 
 REGISTRY: dict[str, Condition] = {}
+
+_QUESTIONS: WeakValueDictionary[tuple[str, str], Question] = WeakValueDictionary()
+"""The questions that some policy asks, by condition and value: rules that ask the same ask the same question."""
 
 
 def condition(name: str, *, example: str) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
@@ -213,7 +240,9 @@ def condition(name: str, *, example: str) -> Callable[[Callable[[Any], Any]], Ca
 
 def leaf(name: str, value: Any) -> Leaf:
     """Make one question. Raises Wrong with a sentence if the value makes no sense, KeyError for an unknown name."""
-    return Leaf(name=name, question=REGISTRY[name].build(value), value=value)
+    question = _QUESTIONS.get((name, repr(value))) or REGISTRY[name].build(value)
+    _QUESTIONS[name, repr(value)] = question
+    return Leaf(name=name, question=question, value=value)
 
 
 def leaves(node: Node) -> tuple[Leaf, ...]:

@@ -54,6 +54,7 @@ def _sections(policy: Policy) -> dict[str, dict[str, Words]]:
         "Calendars": {name: _calendar(calendar) for name, calendar in policy.calendars.items()},
         "Severity": {"the table": _severity(policy)},
         "Customers": {tier.name: {"who": [say.tier(tier)]} for tier in policy.tiers},
+        "Moods": {mood: {"signs": found} for mood, found in say.signs(policy).items()},
         "Levels": {f"level {level.number}": _level(policy, level) for level in policy.levels},
         "Rules": {rule.name: _rule(policy, rule) for rule in policy.rules},
         "Tests": {example.name: _example(example) for example in policy.examples},

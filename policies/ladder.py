@@ -17,6 +17,8 @@ from policies.shifts import Shift
 _REMEMBERED = 40
 _FIELDS = {"team": "group", "request_type": "form"}
 """What stepladder.toml may call a field that a ticket knows by another name."""
+_ASKED = frozenset({"requested_by_staff"})
+"""Causes that no move by hand deals with: somebody asks for more than where the ticket was put."""
 _MOVING = ("group", "level", "assignee")
 
 
@@ -173,7 +175,12 @@ def _withdrawn(policy: Policy, case: Case, acted_at: datetime | None) -> Case:
 
 
 def _moved_to(policy: Policy, case: Case, moving: Sequence[Shift]) -> int | None:
-    """Return the level that people moved the ticket to, as it stands now; None if they did not."""
+    """Return the level that people moved the ticket to, as it stands now; None if they did not.
+
+    While a level only watches over the ticket, its owners may hand it around; what ends the watch is the ticket's way
+    back to the first level, or its level field.
+    """
+    watched = policy.level(case.level).take is Take.OVERSIGHT
     level: int | None = None
     for shift in moving:
         if shift.field == "level":
@@ -182,7 +189,7 @@ def _moved_to(policy: Policy, case: Case, moving: Sequence[Shift]) -> int | None
         elif shift.field == "group" or shift.field.startswith("custom."):
             now_at = case.level if level is None else level
             standing = _standing(policy, case.ticket, now_at)
-            level = standing if standing != now_at else level
+            level = standing if standing != now_at and (standing == 1 or not watched) else level
     return level
 
 
@@ -191,7 +198,8 @@ def _settled(policy: Policy, case: Case, facts: Facts, moved_at: datetime) -> Ca
     fired, clocks = dict(case.fired), Clocks(policy, case.story)
     for rule in policy.rules:
         finding = rule.when.ask(moment_of(policy, rule, case, facts, moved_at, clocks))
-        causes = [c.id for a in finding.answers if a.value for c in a.causes if c.since <= moved_at]
+        seen = [a for a in finding.answers if a.value and a.name not in _ASKED]
+        causes = [c.id for a in seen for c in a.causes if c.since <= moved_at]
         before = fired.get(rule.name)
         if causes:
             at = max(moved_at, before.at) if before is not None and before.at is not None else None

@@ -17,6 +17,10 @@ _SECRET = re.compile(
 )
 _BEARER = re.compile(r"(?i)\b(bearer|basic)(\s+)([a-z0-9._~+/=-]{8,})")
 _KEY = re.compile(r"\b(?:sk|pk|rk|ghp|gho|ghs|glpat|xox[abprs]|AKIA|ASIA|eyJ)[A-Za-z0-9._-]{12,}")
+_LOOSE = re.compile(
+    r"(?i)\b(pass ?(?:word|phrase)|passwort|kennwort|mot de passe|pw|pwd|pin|cvv|cvc)(\s*:?\s+)(?=\S*\d)(\S+)"
+)
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 _IN_ADDRESS = re.compile(r"(\w+://[^\s:/@]+:)([^\s@/]+)(?=@)")
 
 
@@ -24,6 +28,7 @@ def masked(text: str) -> str:
     """Hide card numbers, keys, and what follows words such as `password:`."""
     text = _IN_ADDRESS.sub(lambda m: m[1] + HIDDEN, text)
     text = _SECRET.sub(lambda m: m[1] + m[2] + HIDDEN, text)
+    text = _IBAN.sub(HIDDEN, _LOOSE.sub(lambda m: m[1] + m[2] + HIDDEN, text))
     text = _BEARER.sub(lambda m: m[1] + m[2] + HIDDEN, text)
     return _NUMBER.sub(lambda m: _without_cards(m[0]), _KEY.sub(HIDDEN, text))
 

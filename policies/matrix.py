@@ -28,6 +28,7 @@ def matrix(policy: Policy) -> Sheet:
             _time(policy),
             *_customers(policy),
             *_severity(policy),
+            *_moods(policy),
         ),
     )
 
@@ -119,3 +120,10 @@ def _severity(policy: Policy) -> Iterable[Section]:
         rows = tuple((impact, *table.matrix[impact]) for impact in table.impact)
         intro = f"From the least to the greatest: {', '.join(table.names)}."
         yield Section(title="Severity", intro=intro, blocks=(Grid(caption="", head=head, rows=rows),))
+
+
+def _moods(policy: Policy) -> Iterable[Section]:
+    if signs := say.signs(policy):
+        items = tuple((mood, (say.listed(found),)) for mood, found in signs.items())
+        intro = "Whole words in the requester's newest messages, and tags. Frustration never escalates alone."
+        yield Section(title="Moods", intro=intro, blocks=(Pairs(items=items),))

@@ -69,11 +69,10 @@ def moment_of(policy: Policy, rule: Rule, case: Case, facts: Facts, now: datetim
 
 def destination(rule: Rule, case: Case, policy: Policy) -> int:
     """Return the level a rule leads to from here, never above the top."""
-    if rule.go_to is Step.NEXT_LEVEL:
-        wanted = case.level + 1
-    elif rule.go_to is Step.REQUESTED_LEVEL:
-        asked = case.story.requests[-1].level if case.story.requests else None
-        wanted = asked or case.level + 1
+    if not isinstance(rule.go_to, Step):
+        wanted = rule.go_to
+    elif rule.go_to is Step.REQUESTED_LEVEL and case.story.requests:
+        wanted = case.story.requests[-1].level or case.level + 1
     else:
-        wanted = int(rule.go_to)
+        wanted = case.level + 1
     return min(wanted, policy.top)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
-from policies.conditions import Answer, Cause, Moment, Wrong, condition
+from policies.conditions import Answer, Cause, Moment, Question, Wrong, condition, saying
 from policies.model import Named, Priority, Ticket
 from policies.policy import Policy
 from policies.shifts import field_of, words_of
-from policies.values import ordered, words
-
-Question = Callable[[Moment], Answer]
+from policies.values import folded, ordered, words
 
 
 def tier_of(policy: Policy, ticket: Ticket) -> tuple[str | None, str | None, str | None]:
@@ -21,10 +20,10 @@ def tier_of(policy: Policy, ticket: Ticket) -> tuple[str | None, str | None, str
         if not (tier.organizations or tier.tags or tier.field_values):
             return tier.name, None, None
         if tier.tags:
-            tag = next((t for t in ticket.tags if t.casefold() in {w.casefold() for w in tier.tags}), None)
+            tag = next(iter(_among(tier.tags, ticket.tags)), None)
             if tag:
                 return tier.name, f"tag:{tag}", None
-        if ticket.tier is not None and ticket.tier.casefold() in {w.casefold() for w in tier.field_values}:
+        if ticket.tier is not None and _among(tier.field_values, (ticket.tier,)):
             return tier.name, "tier", None
         found = [goes_by(ticket.organization, word) for word in tier.organizations]
         if any(found):
@@ -42,13 +41,10 @@ def goes_by(thing: Named | None, word: str) -> bool | None:
     return False if thing is None else thing.goes_by(word)
 
 
-def _told(moment: Moment, name: str, field: str, found: str | None, wanted: Sequence[str]) -> Answer:
-    """Answer for a field with one value: is it one of the wanted words?"""
-    said = " or ".join(wanted)
-    if not moment.ticket.knows(field):
-        return Answer(name=name, value=None, found="unknown", wanted=said, needs=field)
-    value = found is not None and found.casefold() in {word.casefold() for word in wanted}
-    return held(moment, Answer(name=name, value=value, found=found or "none", wanted=said), field)
+def _among(wanted: tuple[str, ...], found: Sequence[str]) -> list[str]:
+    """Return those of the words that are wanted."""
+    wishes = folded(wanted)
+    return [word for word in found if word.casefold() in wishes]
 
 
 def held(moment: Moment, answer: Answer, *shifts: str) -> Answer:
@@ -68,15 +64,17 @@ def held(moment: Moment, answer: Answer, *shifts: str) -> Answer:
 def _register_field(name: str, field: str, example: str, sentence: str) -> None:
     def build(value: Any) -> Question:
         wanted = words(value, f"a {name}")
+        say = saying(name, " or ".join(wanted))
 
         def question(moment: Moment) -> Answer:
-            thing = getattr(moment.ticket, field) if moment.ticket.knows(field) else None
+            if field not in moment.ticket.known:
+                return say(None, "unknown", field)
+            thing = getattr(moment.ticket, field)
             if not isinstance(thing, Named):
-                return _told(moment, name, field, thing, wanted)
+                return held(moment, say(thing is not None and bool(_among(wanted, (thing,))), thing or "none"), field)
             matches = [thing.goes_by(word) for word in wanted]
-            value = True if any(matches) else (None if None in matches else False)
-            answer = Answer(name=name, value=value, found=str(thing), wanted=" or ".join(wanted), needs=field)
-            return held(moment, answer, field)
+            value = True if True in matches else (None if None in matches else False)
+            return held(moment, say(value, str(thing), field), field)
 
         return question
 
@@ -100,14 +98,15 @@ def priority(value: Any) -> Question:
     """The priority is this, one of these, or compares so: low, normal, high, urgent."""
     names = [p.word for p in Priority]
     compare, wanted = ordered(value, names, "a priority")
+    say = saying("priority", wanted)
 
     def question(moment: Moment) -> Answer:
         found = moment.ticket.priority
         if not moment.ticket.knows("priority"):
-            return Answer(name="priority", value=None, found="unknown", wanted=wanted, needs="priority")
-        holds = found is not None and compare(found.word)
-        word = found.word if found else "none"
-        return held(moment, Answer(name="priority", value=holds, found=word, wanted=wanted), "priority")
+            return say(None, "unknown", "priority")
+        if found is None:
+            return say(False, "none")
+        return held(moment, say(compare(found.word), found.word), "priority")
 
     return question
 
@@ -116,18 +115,19 @@ def priority(value: Any) -> Question:
 def severity(value: Any) -> Question:
     """Impact × urgency, read in the policy's table, is this, one of these, or compares so."""
 
+    @lru_cache(maxsize=8)  # the same table again and again
+    def read(names: tuple[str, ...]) -> tuple[Callable[[str], bool], Callable[..., Answer]]:
+        compare, wanted = ordered(value, names, "a severity")
+        return compare, saying("severity", wanted)
+
     def question(moment: Moment) -> Answer:
         table = moment.policy.severity
-        names = list(table.names) if table else []
-        compare, wanted = ordered(value, names, "a severity")
+        compare, say = read(table.names if table else ())
         for field in ("impact", "urgency"):
             if not moment.ticket.knows(field):
-                return Answer(name="severity", value=None, found="unknown", wanted=wanted, needs=field)
+                return say(None, "unknown", field)
         found = table.of(moment.ticket.impact, moment.ticket.urgency) if table else None
-        answer = Answer(
-            name="severity", value=found is not None and compare(found), found=found or "none", wanted=wanted
-        )
-        return held(moment, answer, "impact", "urgency")
+        return held(moment, say(found is not None and compare(found), found or "none"), "impact", "urgency")
 
     return question
 
@@ -136,12 +136,13 @@ def severity(value: Any) -> Question:
 def tier(value: Any) -> Question:
     """The customer is of one of these tiers."""
     wanted = words(value, "a tier")
+    say = saying("tier", " or ".join(wanted))
 
     def question(moment: Moment) -> Answer:
         found, shift, needs = tier_of(moment.policy, moment.ticket)
         if needs:
-            return Answer(name="tier", value=None, found="unknown", wanted=" or ".join(wanted), needs=needs)
-        answer = Answer(name="tier", value=found in wanted, found=found or "none", wanted=" or ".join(wanted))
+            return say(None, "unknown", needs)
+        answer = say(found in wanted, found or "none")
         if answer.value and shift is None and moment.story.born and moment.story.created_at is not None:
             return replace(answer, causes=(Cause(id=f"tier={found}", since=moment.story.created_at),))
         return held(moment, answer, *((shift,) if shift else ()))
@@ -153,13 +154,13 @@ def tier(value: Any) -> Question:
 def tags(value: Any) -> Question:
     """The ticket carries at least one of these tags or labels."""
     wanted = words(value, "a tag")
+    say = saying("tags", " or ".join(wanted))
 
     def question(moment: Moment) -> Answer:
         if not moment.ticket.knows("tags"):
-            return Answer(name="tags", value=None, found="unknown", wanted=" or ".join(wanted), needs="tags")
-        found = [t for t in moment.ticket.tags if t.casefold() in {w.casefold() for w in wanted}]
-        answer = Answer(name="tags", value=bool(found), found=", ".join(found) or "none", wanted=" or ".join(wanted))
-        return held(moment, answer, *(f"tag:{t}" for t in found))
+            return say(None, "unknown", "tags")
+        found = _among(wanted, moment.ticket.tags)
+        return held(moment, say(bool(found), ", ".join(found) or "none"), *[f"tag:{tag}" for tag in found])
 
     return question
 
@@ -170,16 +171,15 @@ def custom(value: Any) -> Question:
     if not isinstance(value, Mapping) or not value:
         raise Wrong(f"expected field names with values, such as {{environment: production}}, found {value!r}")
     wanted = {str(name): words(listed, "a value") for name, listed in value.items()}
-    said = ", ".join(f"{name}: {' or '.join(words)}" for name, words in wanted.items())
+    say = saying("custom", ", ".join(f"{name}: {' or '.join(words)}" for name, words in wanted.items()))
 
     def question(moment: Moment) -> Answer:
         there = moment.story.whole or all(name in moment.ticket.custom for name in wanted)
         if not moment.ticket.knows("custom") or not there:
-            return Answer(name="custom", value=None, found="unknown", wanted=said, needs="custom")
+            return say(None, "unknown", "custom")
         found = {name: moment.ticket.custom.get(name) for name in wanted}
-        holds = all((found[n] or "").casefold() in {w.casefold() for w in words} for n, words in wanted.items())
-        text = ", ".join(f"{name}: {text or 'none'}" for name, text in found.items())
-        answer = Answer(name="custom", value=holds, found=text, wanted=said)
-        return held(moment, answer, *(f"custom.{name}" for name in wanted))
+        holds = all(_among(words, (found[name] or "",)) for name, words in wanted.items())
+        text = ", ".join([f"{name}: {text or 'none'}" for name, text in found.items()])
+        return held(moment, say(holds, text), *[f"custom.{name}" for name in wanted])
 
     return question

@@ -37,7 +37,7 @@ WHEN = "#/$defs/when"
 class Names:
     """What rules may refer to; None where that part of the document could not be read, so that it is not judged.
 
-    `moods`: the degrees of frustration and the ratings that have a sign, by section; likewise without what is not known.
+    `moods`: the degrees of frustration and the ratings that have a sign, by section; those known.
     """
 
     top: int | None

@@ -8,6 +8,7 @@ fits does not mean that it loads, because names that refer to each other are bey
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any, get_args, get_type_hints
 
@@ -15,14 +16,17 @@ from policies import conditions
 from policies.document import sections
 from policies.examples import examples
 from policies.model import Ticket
+from policies.phrases import DEGREES, RATINGS
 from policies.rulebook import WHEN, Names, rules, when
 from policies.shapes import Schema, either, keyed, length, one_or_many, table, text, whole
 from policies.source import Fault, read
+from policies.strain import SIDES
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ORDERS = ("at_least", "at_most", "more_than", "less_than")
 """The comparisons that are tried on each condition."""
 
+_MOODS = {"frustration": DEGREES, "csat": RATINGS}
 _WORD = "billing"
 _UNJUDGED = Names(top=None, severities=None, tiers=None, calendars=None)
 _JUDGED = Names(top=None, severities=(_WORD, "another"), tiers=(_WORD,), calendars=None)
@@ -77,11 +81,14 @@ def _forms(name: str) -> list[Schema]:
     forms = [fits]
     if _takes(name, [sample]):
         forms.append({"type": "array", "items": fits, "minItems": 1})
-    compared = {order: fits for order in ORDERS if _takes(name, {order: sample})}
-    if compared:
-        one = {"minProperties": 1, "maxProperties": 1}
-        forms.append({"type": "object", "properties": compared, **one, "additionalProperties": False})
-    return forms
+    forms += _one_key({order: fits for order in ORDERS if _takes(name, {order: sample})})
+    sides = [side for side in SIDES if _takes(name, {side: sample})]
+    return forms + _one_key(dict.fromkeys(sides, either(*forms) if len(forms) > 1 else fits))
+
+
+def _one_key(known: Mapping[str, Schema]) -> list[Schema]:
+    one = {"minProperties": 1, "maxProperties": 1}
+    return [{"type": "object", "properties": dict(known), **one, "additionalProperties": False}] if known else []
 
 
 def _scalar(name: str) -> tuple[Any, Schema]:
@@ -99,7 +106,9 @@ def _scalar(name: str) -> tuple[Any, Schema]:
 
 
 def _vocabulary(name: str) -> list[str]:
-    """Return the words that a ticket's field of that name can hold, if they are counted."""
+    """Return the words that a mood, or a ticket's field of that name, can have, if they are counted."""
+    if name in _MOODS:
+        return list(_MOODS[name])
     kinds = get_args(get_type_hints(Ticket).get(name)) or ()
     found = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Enum)), None)
     return [str(getattr(member, "word", member.value)) for member in found] if found else []

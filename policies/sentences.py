@@ -213,6 +213,18 @@ def tier(found: Tier) -> str:
     return " or ".join(parts) or "everybody else"
 
 
+def signs(policy: Policy) -> dict[str, list[str]]:
+    """Say by what a policy recognises frustration and ratings: the signs under each mood."""
+    found: dict[str, list[str]] = {}
+    for phrase in policy.frustration.phrases if policy.frustration else ():
+        found.setdefault(f"{phrase.degree} frustration", []).append(f"“{phrase.text}” ({phrase.language})")
+    for degree, tags in policy.frustration.tags.items() if policy.frustration else ():
+        found.setdefault(f"{degree} frustration", []).extend(f"tag {tag}" for tag in tags)
+    for rating, tags in policy.csat.items():
+        found.setdefault(f"rated {rating}", []).extend(f"tag {tag}" for tag in tags)
+    return found
+
+
 def destination(rule: Rule) -> str:
     """Say where a rule leads."""
     words = {Step.NEXT_LEVEL: "the next level", Step.REQUESTED_LEVEL: "the level that was asked for, else the next"}

@@ -18,7 +18,7 @@ _STOPS = {
     "at_level_for": "a person moves it to another level",
     "answered": "the requester writes again",
 }
-_NEVER_UNDONE = frozenset({"reopens", "requested_by_staff"})
+_NEVER_UNDONE = frozenset({"reopens", "requested_by_staff", "hand_overs", "owners", "replies"})
 
 
 def endings(verdict: Verdict) -> list[str]:

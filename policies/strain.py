@@ -87,11 +87,8 @@ def owners(value: Any) -> Question:
 
 @condition("replies", example="replies: {more_than: 12}")
 def replies(value: Any) -> Question:
-    """How many messages the two sides have exchanged, or one of them: `{customer: {at_least: 5}}`, `{agents: 3}`.
-
-    Both together are the agents' public replies and the requester's messages. What opened the ticket, internal notes
-    and programs do not count.
-    """
+    """How many messages agents and requester have exchanged in public, or one of them: `{customer: {at_least: 5}}`."""
+    # both sides together, unless one is named; what opened the ticket, internal notes and programs do not count
     side = _side(value)
 
     def count(moment: Moment) -> Count:
@@ -113,10 +110,8 @@ def replies(value: Any) -> Question:
 # --- moods --------------------------------------------------------------------------------------------------------
 @condition("frustration", example="frustration: {at_least: mild}")
 def frustration(value: Any) -> Question:
-    """The requester's newest three messages, or tags, show frustration as the policy's `frustration` section has it.
-
-    A message is a cause once for each waiting, so that five angry messages in a row are one cause.
-    """
+    """The requester's newest three messages, or tags, show mild or strong frustration, by the policy's own signs."""
+    # angry messages are a cause once for each waiting, so that five in a row do not climb five levels
     compare, wanted = ordered(value, DEGREES, "a degree of frustration")
 
     def question(moment: Moment) -> Answer:
@@ -174,11 +169,9 @@ def _carried(moment: Moment, tags: Sequence[str]) -> list[str]:
 
 @condition("csat", example="csat: bad")
 def csat(value: Any) -> Question:
-    """The customer rated the help so, as a tag or label says that the policy's `csat` section names.
-
-    The vendors' own rating events are not read: a trigger or automation rule at the vendor sets the tag. If it carries
-    tags of both ratings, the one that was set last counts. A rating of a solved ticket counts once it is open again.
-    """
+    """The customer rated the help bad or good, as tags or labels say that the policy names; the last one counts."""
+    # No connector reads ratings: at both vendors a trigger or automation rule can set a tag or label when one is given.
+    # Of a solved ticket nothing is asked, so a rating given then counts once the ticket is open again.
     wanted = words(value, "a rating")
     for index, word in enumerate(wanted):
         if word not in RATINGS:

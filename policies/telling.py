@@ -17,9 +17,10 @@ from policies.shifts import Shift, comparable, field_of, named_again, shift_name
 from policies.story import Request, Said, Since, Story
 
 _REQUEST_TAG = re.compile(r"escalate(?:[_-]?(?:to[_-]?)?(?:level[_-]?)?(\d))?", re.IGNORECASE)
-_REQUEST_LINE = re.compile(r"^\s*/escalate\b\s*(?:to\s+)?(?:level\s+)?(\d)?", re.IGNORECASE | re.MULTILINE)
-_TAKE_LINE = re.compile(r"^\s*/ack\b", re.IGNORECASE | re.MULTILINE)
-_TRIED_LINE = re.compile(r"^\s*(tried|asked)\s*:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
+_REQUEST_LINE = re.compile(r"/escalate\b\s*(?:to\s+)?(?:level\s+)?(\d)?", re.IGNORECASE)
+_TAKE_LINE = re.compile(r"/ack\b", re.IGNORECASE)
+_TRIED_LINE = re.compile(r"(?:tried|asked) ?:", re.IGNORECASE)
+_LINES_READ = 200
 _NUMBER_AT_END = re.compile(r"[\d\s./_-]+\Z")
 _QUOTE_LENGTH = 280
 _REMEMBERED = 6
@@ -230,12 +231,15 @@ class Telling:
         if comment.public is not False:
             story = replace(story, waiting_since=None, last_reply=said, replies=story.replies + 1)
             story = story.with_reply(comment.id, event.at)
-        if _TAKE_LINE.search(comment.text):
+        said_lines = [line.strip() for line in comment.text[:20_000].split("\n")[:_LINES_READ]]
+        # a command stands first, in what the customer cannot read: below it may stand what the customer wrote
+        command = next(filter(None, said_lines), "") if comment.public is not True else ""
+        if _TAKE_LINE.match(command):
             story = replace(story, taken_at=event.at, taken_by=actor.name or actor.id)
-        lines = (_quotable(match.group(0).strip()) for match in _TRIED_LINE.finditer(comment.text))
+        lines = (_quotable(line) for line in said_lines if _TRIED_LINE.match(line))
         tried = (Said(at=event.at, text=line, by=actor.name) for line in lines)
         self.story = replace(story, tried=(*story.tried, *tried)[-_REMEMBERED:])
-        asked = _REQUEST_LINE.search(comment.text)
+        asked = _REQUEST_LINE.match(command)
         if asked:
             self._ask(f"comment:{comment.id}", event, asked.group(1))
 

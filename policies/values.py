@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from policies.calendars import duration
@@ -38,6 +39,12 @@ def words(value: Any, what: str) -> tuple[str, ...]:
             at: tuple[str | int, ...] = (index,) if isinstance(value, list) else ()
             raise Wrong(f"expected {what} (a word or a list of words), found {word!r}", at)
     return tuple(str(word) for word in values)
+
+
+@lru_cache(maxsize=1024)
+def folded(words: tuple[str, ...]) -> frozenset[str]:
+    """Return words as they are compared: whether a letter is large or small does not matter."""
+    return frozenset(word.casefold() for word in words)
 
 
 def duration_of(value: Any) -> Duration:

@@ -6,8 +6,10 @@ A rule fires once per cause and never because it is still true (DECISIONS 8).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
 
 from policies.case import Case, Facts, RuleTrace
 from policies.conditions import Cause, Finding, Moment, leaves
@@ -21,8 +23,7 @@ CIRCUMSTANCES = frozenset({"status"})
 _OF_MESSAGES = frozenset({"unanswered_for", "answered", "replies", "frustration"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What one rule found at this look, and whether its yes has a cause that did not count before.
 
     `causes`: those that arose since the ticket was adopted; `paused`: why the rule may not move anything now.
@@ -41,11 +42,17 @@ class Verdict:
 def verdicts_of(policy: Policy, case: Case, facts: Facts, now: datetime) -> list[Verdict]:
     """Ask every rule."""
     clocks = Clocks(policy, case.story)
-    moments: dict[str | None, Moment] = {}  # one for each calendar
+    moments: dict[str, Moment] = {}  # one for each calendar, so that what is asked twice is found once
+    verdicts = []
     for rule in policy.rules:
-        if rule.calendar not in moments:
-            moments[rule.calendar] = moment_of(policy, rule, case, facts, now, clocks)
-    return [_verdict(policy, rule, case, facts, moments[rule.calendar]) for rule in policy.rules]
+        calendar = rule.calendar or policy.calendar
+        if (moment := moments.get(calendar)) is None:
+            moments[calendar] = moment = moment_of(policy, rule, case, facts, now, clocks)
+        finding = rule.when.ask(moment)
+        causes, new, outcome = _cause(rule, case, finding, moment)
+        paused = facts.paused or facts.paused_rules.get(rule.name)
+        verdicts.append(Verdict(rule, moment, finding, destination(rule, case, policy), new, outcome, causes, paused))
+    return verdicts
 
 
 def asks_for_messages(policy: Policy) -> bool:
@@ -53,19 +60,14 @@ def asks_for_messages(policy: Policy) -> bool:
     return any(leaf.name in _OF_MESSAGES for rule in policy.rules for leaf in leaves(rule.when))
 
 
-def _verdict(policy: Policy, rule: Rule, case: Case, facts: Facts, moment: Moment) -> Verdict:
-    finding = rule.when.ask(moment)
-    causes, new, outcome = _cause(rule, case, finding, moment)
-    return Verdict(
-        rule=rule, moment=moment, finding=finding, to=destination(rule, case, policy), new=new, outcome=outcome,
-        causes=causes, paused=facts.paused or facts.paused_rules.get(rule.name),
-    )  # fmt: skip
+_NOT_SO = (), False, "not so"
+_NOT_KNOWN = (), False, "not known yet"
 
 
 def _cause(rule: Rule, case: Case, finding: Finding, moment: Moment) -> tuple[tuple[Cause, ...], bool, str]:
     """Say which causes carry a yes, whether one of them is new, and in a word what came of it."""
     if not finding.value:
-        return (), False, "not known yet" if finding.value is None else "not so"
+        return _NOT_SO if finding.value is False else _NOT_KNOWN
     begin = case.adopted_at
     said = [answer for answer in finding.support if answer.causes]
     firm = [answer for answer in said if answer.name not in CIRCUMSTANCES]
@@ -98,11 +100,13 @@ def after_firing(case: Case, verdicts: Sequence[Verdict], now: datetime) -> Case
             before = fired.get(verdict.rule.name)
             at = now if verdict.new else before.at if before else None
             fired[verdict.rule.name] = consumed(before, [cause.id for cause in verdict.causes], at)
-    return replace(case, fired=fired)
+    return case if fired == case.fired else replace(case, fired=fired)
 
 
 def traced(verdict: Verdict, winner: Verdict | None) -> RuleTrace:
     """Say what came of a rule, for the trace."""
+    if verdict.finding.value is False:
+        return _not_so(verdict.rule.name)
     outcome = verdict.outcome
     if verdict.new and verdict.paused is not None:
         outcome = f"paused: {verdict.paused}"
@@ -110,8 +114,13 @@ def traced(verdict: Verdict, winner: Verdict | None) -> RuleTrace:
         outcome = "fires, but no higher than another rule or the level it has"
     return RuleTrace(
         rule=verdict.rule.name, value=verdict.finding.value, new=verdict.new, outcome=outcome,
-        answers=verdict.finding.answers if verdict.finding.value is not False else (),
+        answers=verdict.finding.answers,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _not_so(rule: str) -> RuleTrace:
+    return RuleTrace(rule=rule, value=False, new=False, outcome="not so")
 
 
 # --- when to look again -----------------------------------------------------------------------------------
@@ -136,11 +145,12 @@ def _unknown(verdict: Verdict) -> bool:
 
 def _turns(case: Case, verdict: Verdict, now: datetime, before: datetime | None) -> datetime | None:
     """Return when this rule turns, if that is earlier than what is known already."""
-    turning = {a.due for a in verdict.finding.answers if a.due is not None and a.due > now}
-    again = _again(verdict.rule, case, verdict.moment)
-    if again is not None and again > now:
-        turning.add(again)
-    for at in sorted(at for at in turning if before is None or at < before):
+    turning = [answer.due for answer in verdict.finding.answers if answer.due is not None]
+    if verdict.rule.again is not None and (again := _again(verdict.rule, case, verdict.moment)) is not None:
+        turning.append(again)
+    if not turning:
+        return None
+    for at in sorted({at for at in turning if at > now and (before is None or at < before)}):
         moment = verdict.moment.later(at)
         then = verdict.rule.when.ask(moment)
         if then.value is None or _cause(verdict.rule, case, then, moment)[1]:

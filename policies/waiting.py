@@ -10,18 +10,17 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from policies.conditions import TIMED, Answer, Cause, Moment, condition
+from policies.conditions import TIMED, Answer, Cause, Moment, Question, condition, saying
 from policies.policy import Duration
 from policies.values import counted, duration_of, spoken, yes_or_no
-
-Question = Callable[[Moment], Answer]
 
 
 @condition("level", example="level: {less_than: 3}")
 def level(value: Any) -> Question:
     """The ticket stands at this level, or compares so."""
     compare, wanted = counted(value)
-    return lambda m: Answer(name="level", value=compare(m.level), found=str(m.level), wanted=wanted)
+    say = saying("level", wanted)
+    return lambda moment: say(compare(moment.level), str(moment.level))
 
 
 @condition("reopens", example="reopens: {at_least: 2}")
@@ -58,15 +57,13 @@ def requested_by_staff(value: Any) -> Question:
 def answered(value: Any) -> Question:
     """Whether the requester's last message has a public answer."""
     wanted = yes_or_no(value)
+    say = saying("answered", "yes" if wanted else "no")
 
     def question(moment: Moment) -> Answer:
         if not moment.story.conversation:
-            return Answer(
-                name="answered", value=None, found="unknown", wanted="yes" if wanted else "no", needs="conversation"
-            )
+            return say(None, "unknown", "conversation")
         found = moment.story.waiting_since is None
-        word = "yes" if found else "no"
-        return Answer(name="answered", value=found == wanted, found=word, wanted="yes" if wanted else "no")
+        return say(found == wanted, "yes" if found else "no")
 
     return question
 
@@ -89,12 +86,14 @@ def _timed(name: str, moment: Moment, limit: Duration, start: tuple[datetime | N
     since, reason, needs = start
     if since is None:
         return Answer(name=name, value=None if needs else False, found=reason, wanted=limit.text, needs=needs)
-    clock = moment.clock_for(limit)
+    clock, lasting = moment.clock_for(limit), (limit.clock, since)
+    if lasting not in moment.lasted:
+        moment.lasted[lasting] = spoken(clock.elapsed(since, moment.now))
     due = clock.deadline(since, limit.length, moment.now)
     return Answer(
         name=name,
         value=due is not None and due <= moment.now,
-        found=spoken(clock.elapsed(since, moment.now)),
+        found=moment.lasted[lasting],
         wanted=limit.text,
         causes=(Cause(id=f"{name} {limit.text} {_of(name, moment, since)}", since=due),) if due is not None else (),
         due=due,

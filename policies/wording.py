@@ -81,7 +81,8 @@ def _hand_overs(value: Any, so: bool) -> str:
 
 def _owners(value: Any, so: bool) -> str:
     number = compared(value, _COUNTED)
-    return f"{number} {'person has' if number == '1' else 'people have'}{'' if so else ' not'} had it"
+    people = "person" if number == "1" else "people"
+    return f"it {'has' if so else 'has not'} been in the hands of {number} {people}"
 
 
 def _replies(value: Any, so: bool) -> str:

@@ -16,7 +16,8 @@ class WorkerLock:
     """Holds `<database>.lock` while a worker runs. Take it in the process that works, after any fork."""
 
     def __init__(self, database: Path) -> None:
-        self._path = database.with_name(database.name + ".lock")
+        real = database.resolve()  # by whatever name the file is called
+        self._path = real.with_name(real.name + ".lock")
         self._file: IO[str] | None = None
 
     def take(self) -> None:

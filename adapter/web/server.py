@@ -41,6 +41,7 @@ def make_server(app: Flask, server: Server, opened: socket.socket) -> WebServer:
         threads=server.threads,
         ident=None,
         channel_timeout=30,
+        connection_limit=1000,  # slow senders hold connections; a buffering proxy in front holds them better
         max_request_body_size=server.body_limit * 2,  # Flask answers 413 above the limit itself
         clear_untrusted_proxy_headers=True,
     )

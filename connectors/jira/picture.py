@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.contract import Site
+from connectors.jira.settings import settings_of
 from policies.model import TICKET_FIELDS, Actor, Comment, Named, Priority, Role, Status, Ticket, TicketRef, ticket_from
 
 ATTRIBUTES = frozenset({"product", "impact", "urgency", "tier", "language"})
@@ -164,8 +165,9 @@ def actor(user: object, site: Site, fields: Mapping[str, Any]) -> Actor:
         role = Role.APP
     elif kind == "customer" or any(spellings & set(person_ids(asker)) for asker in askers):
         role = Role.REQUESTER
-    else:
-        role = Role.AGENT
+    else:  # Cloud says of every account what it is; one of which it does not is not taken for staff
+        unclear = settings_of(site).cloud and "accountType" in mapping(user) and kind != "atlassian"
+        role = Role.UNKNOWN if unclear else Role.AGENT
     return Actor(id=who.id, role=role, name=who.name)
 
 

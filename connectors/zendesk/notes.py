@@ -14,7 +14,7 @@ LIMIT = 60_000
 
 _JOINER = "\u2060"  # invisible, and not part of any address or mention
 _LIVE = re.compile(r"(?<![\w.])[@#](?=\w)|(?<=[a-zA-Z]):(?=//)|(?<=mailto):|(?<=www)\.", re.IGNORECASE)
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _ENTITIES = str.maketrans({"{": "&#123;", "}": "&#125;"})
 _CAPS = (20_000, 6_000, 2_000, 600, 200)
 _MARKS = {Speech.OURS: ("", ""), Speech.STRONG: ("<strong>", "</strong>"), Speech.QUOTE: ("<em>", "</em>")}

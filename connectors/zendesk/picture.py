@@ -132,8 +132,15 @@ def actor(user: object, site: Site, requester: str | None, *, staff: object = No
         return Actor(id=who, role=Role.OURS, name=named)
     if who == SYSTEM:
         return Actor(id=who, role=Role.APP, name=named)
-    role = Role.REQUESTER if who == requester or staff is False else Role.AGENT
-    return Actor(id=who, role=role, name=named)
+    return Actor(id=who, role=_role(who, requester, staff, site), name=named)
+
+
+def _role(who: str, requester: str | None, staff: object, site: Site) -> Role:
+    """Tell staff from customers: by what the webhook says, else by the list of agents; who is on neither is nobody."""
+    if who == requester or staff is False or str(staff).casefold() == "false":
+        return Role.REQUESTER
+    agents_known = any(key.startswith("user:") for key in site.names)
+    return Role.AGENT if staff is True or f"user:{who}" in site.names or not agents_known else Role.UNKNOWN
 
 
 def picture(

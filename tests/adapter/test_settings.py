@@ -79,7 +79,7 @@ def test_one_site_is_enough_and_everything_else_has_a_default(read: Read, tmp_pa
     assert settings.database == f"sqlite:///{tmp_path}/stepladder.db"
     assert (settings.server.host, settings.server.port, settings.server.threads) == ("127.0.0.1", 8080, 8)
     assert settings.server.body_limit == 5 * 1024 * 1024
-    assert (settings.worker.threads, settings.worker.settle, settings.worker.stop) == (4, 60, 10)
+    assert (settings.worker.threads, settings.worker.settle, settings.worker.stop) == (24, 60, 10)
     assert (settings.guards.escalations_in_10_minutes, settings.guards.adoptive_per_hour) == (50, 20)
     assert settings.sites["acme"].mode is Mode.OBSERVE
 

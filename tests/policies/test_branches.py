@@ -16,7 +16,7 @@ from policies.document import parse
 from policies.model import TICKET_FIELDS, Named, Priority, Status, TicketRef, ticket_from
 from policies.policy import Duration, Policy, Rule
 from policies.ranges import Among, Called, Lasting
-from policies.story import Request, Story
+from policies.story import Request, Since, Story, Words
 
 POLICY = parse("""\
 version: 1
@@ -35,6 +35,8 @@ levels:
   - {level: 3, name: Management, targets: {desk: {group: Managers}}}
 rules:
   - {name: asked, when: {requested_by_staff: true}, go_to: 3}
+frustration: {phrases: {en: {strong: [lawyer], mild: [waiting]}}}
+csat: {bad: [drill], good: [outage]}
 """)
 
 NOW = datetime(2027, 3, 10, 15, tzinfo=UTC)  # a Wednesday
@@ -50,6 +52,11 @@ FORMS: dict[str, list[Any]] = {
     "custom": [{"env": "prod"}, {"env": ["prod", "test"], "region": "emea"}],
     "level": [1, {"at_least": 2}, {"less_than": 3}],
     "reopens": [0, 2, {"at_least": 1}, {"at_most": 1}],
+    "hand_overs": [0, 2, {"at_least": 1}, {"less_than": 3}],
+    "owners": [1, {"more_than": 1}],
+    "replies": [{"at_least": 2}, {"customer": 1}, {"agents": {"at_most": 1}}],
+    "frustration": ["mild", {"at_least": "mild"}, ["strong", "mild"], {"more_than": "mild"}],
+    "csat": ["bad", "good", ["bad", "good"]],
     "requested_by_staff": [True, False],
     "answered": [True, False],
     **dict.fromkeys(
@@ -87,7 +94,8 @@ def moments(draw: st.DrawFn) -> Callable[[Rule], Moment]:
         "custom": {"env": pick(None, "prod", "test", "dev"), "region": pick("emea", "apac")},
         "created_at": created,
     }
-    reopens = draw(st.integers(0, 3))
+    reopens, hand_overs = draw(st.integers(0, 3)), draw(st.integers(0, 3))
+    said = tuple(Since(at=NOW, value=str(number)) for number in range(3))
     story = Story(
         created_at=created,
         born=True,
@@ -95,6 +103,14 @@ def moments(draw: st.DrawFn) -> Callable[[Rule], Moment]:
         waiting_since=pick(None, NOW - draw(AGES)),
         reopens=reopens,
         reopened_at=NOW - timedelta(hours=5) if reopens else None,
+        hand_overs=hand_overs,
+        handed_over=(NOW,) * hand_overs,
+        owners=said[: draw(st.integers(0, 3))],
+        agents_said=said[: draw(st.integers(0, 3))],
+        customer_said=said[: draw(st.integers(0, 3))],
+        words=tuple(
+            Words(id=w, at=NOW, waiting=1, text=f" {w} ") for w in pick((), ("waiting",), ("lawyer", "waiting"))
+        ),
         requests=pick((), (Request(id="1", at=NOW, by="ana", level=None),)),
         taken_at=pick(None, NOW),
         human_at=pick(None, NOW - draw(AGES)),
@@ -186,6 +202,9 @@ def test_a_branch_without_causes_never_has_one(when: dict[str, Any], asked: list
         ({"unanswered_for": "2h"}, {"answered": False}),
         ({"custom": {"env": "prod", "region": "emea"}}, {"custom": {"region": ["emea", "apac"]}}),
         ({"reopens": 3}, {"reopens": {"more_than": 1}}),
+        ({"replies": {"more_than": 12}}, {"replies": {"at_least": 12}}),
+        ({"frustration": "strong"}, {"frustration": {"at_least": "mild"}}),
+        ({"csat": "bad"}, {"csat": ["bad", "good"]}),
     ],
 )
 def test_the_narrow_one_implies_the_wide_one_and_not_the_other_way_round(

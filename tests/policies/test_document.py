@@ -210,7 +210,7 @@ MISTAKES = [
     ("review_by: 2027-05-01", "review_by: soon", 'expected a date such as 2026-12-24, found "soon"'),
     ("owner: lead@example.com", "owner:", '"owner" has no value'),
     ("owner: lead@example.com", "name: Twice", '"name" occurs twice'),
-    ("owner: lead@example.com", "frustration: {}", 'unknown key "frustration"; known here'),
+    ("owner: lead@example.com", "weather: {}", 'unknown key "weather"; known here'),
     ("{groups: [Support], tags", "{group: [Support], tags", 'unknown word "group"; did you mean "groups"?'),
     ("{groups: [Support], tags", "{groups: [], tags", "this list is empty"),
     ("board/east: all", "board/east: some", "expected `all`, or what it applies to"),
@@ -407,8 +407,10 @@ def test_no_damage_to_a_file_is_a_crash(damages: list[tuple[int, int, str]]) -> 
 @pytest.mark.parametrize("name", sorted(conditions.REGISTRY))
 def test_the_example_of_a_condition_can_be_written_in_a_policy(name: str) -> None:
     example = conditions.REGISTRY[name].example
-    text = TEXT.replace("{requested_by_staff: true, level: {less_than: 3}}", "{" + example + "}")
-    assert [leaf.name for leaf in conditions.leaves(parse(text).rules[-1].when)] == [name]
+    beside = "{" + example + ", not: {channel: chat}}"  # frustration needs something beside it
+    text = TEXT.replace("{requested_by_staff: true, level: {less_than: 3}}", beside)
+    moods = "frustration: {phrases: {en: {mild: [again]}}}\ncsat: {bad: [bad]}\n"
+    assert [leaf.name for leaf in conditions.leaves(parse(text + moods).rules[-1].when)] == [name, "channel"]
 
 
 ODD = [

@@ -173,3 +173,54 @@ def test_messages_are_not_asked_for_before_the_ticket_is_known_to_be_in_scope(sa
     desk.vendor = say.full(say.at(5), group="19")
     assert desk.look(5, say.event("t", 5, Kind.TOUCHED)).case.outside
     assert desk.asked == [{"ticket"}]
+
+
+# --- commands are staff's, and only where the customer cannot have written them -----------------------------
+COMMANDS = [
+    ("tom", "/escalate 3", False, True, "an internal note that begins with it"),
+    ("tom", "/escalate 3", None, True, "a project without customers"),
+    ("tom", "/escalate 3", True, False, "a public reply"),
+    ("tom", "Hello,\n\nFrom: Ana\n/escalate 3", False, False, "a forwarded mail"),
+    ("ana", "/escalate 3", False, False, "the customer"),
+    ("bot", "/escalate 3", False, False, "an app"),
+    ("nobody", "/escalate 3", False, False, "somebody who is on no list of agents"),
+]
+
+
+@pytest.mark.parametrize(("who", "text", "public", "moves", "_reason"), COMMANDS)
+def test_who_may_ask_by_a_command(say: Any, who: str, text: str, public: Any, moves: bool, _reason: str) -> None:
+    desk = say.desk(say.policy("when: {requested_by_staff: true}, go_to: requested_level"))
+    desk.look(0, say.born())
+    actor = Actor(id="nobody", role=Role.UNKNOWN) if who == "nobody" else getattr(say, who)
+    desk.look(5, say.said("c", 5, actor, text, public))
+    assert desk.level == (3 if moves else 1)
+
+
+def test_a_very_long_comment_is_read_in_no_time(say: Any) -> None:
+    text = "x" + "\n" * 64_000 + "y" + "tried" * 9_000
+    _, _, story = say.told([say.born(), *(say.said(f"c{n}", n, say.tom, text, False) for n in range(20))])
+    assert story.tried == ()
+
+
+def test_a_request_in_the_same_save_as_a_move_is_heard_in_either_order(say: Any) -> None:
+    for first in (0, 1):
+        desk = say.desk(say.policy("when: {requested_by_staff: true}, go_to: requested_level"))
+        desk.look(0, say.born())
+        picture = say.full(say.at(5), group="12")
+        moved = say.changed("g", 5, say.tom, picture, group=("11", "12"))
+        asked = say.said("c", 5, say.tom, "/escalate 3", False, picture)
+        for event in (moved, asked) if first else (asked, moved):
+            desk.look(5.1, event)
+            desk.look(6)
+        assert desk.level == 3
+
+
+def test_owners_may_hand_a_ticket_around_while_management_watches(say: Any) -> None:
+    desk = say.desk(say.policy("when: {requested_by_staff: true}, go_to: 4"))
+    desk.look(0, say.born())
+    desk.look(5, say.said("c", 5, say.tom, "/escalate", False))
+    desk.written(5.1)
+    desk.look(10, say.changed("g", 10, say.tom, group=("11", "12")))
+    assert desk.level == 4
+    desk.look(20, say.changed("h", 20, say.tom, group=("12", "11")))
+    assert desk.level == 1

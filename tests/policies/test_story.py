@@ -271,7 +271,8 @@ def test_who_waits_since_when(say: Any, messages: Any, since: float | None, wait
 
 ASKING = [
     ("tom", "/escalate", 1, None, "a line of its own"),
-    ("tom", "Hm.\n/escalate to level 3 please", 1, 3, "with a level"),
+    ("tom", "\n  /escalate to level 3 please\nThanks", 1, 3, "with a level"),
+    ("tom", "Hm.\n/escalate 3", 0, None, "below other words, where a customer's mail may be quoted"),
     ("tom", "please do not /escalate", 0, None, "in the middle of a sentence"),
     ("ana", "/escalate", 0, None, "a customer cannot"),
     ("bot", "/escalate", 0, None, "nor can an app"),

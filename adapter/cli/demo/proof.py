@@ -1,4 +1,4 @@
-"""What the demo claims at its end, checked at the pretend vendors themselves: their tickets and the requests they got."""
+"""What the demo claims at its end, checked at the pretend vendors: their tickets and the requests they got."""
 
 from __future__ import annotations
 
