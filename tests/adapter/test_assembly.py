@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from adapter.assembly import House, build, create_app
 from adapter.scheduling.lock import AlreadyWorking
 from adapter.settings import Settings, SettingsError, load
+from adapter.store import tables as t
 from connectors import discover
+from policies.commands import Mode
 
 LIBRARY = Path(__file__).parents[2] / "policies" / "library"
 CONFIG = """\
@@ -111,3 +117,52 @@ def test_a_second_worker_on_the_same_file_is_refused_and_a_receiver_is_not(setti
     assert receiver.test_client().get("/readyz").status_code == 200
     receiver.extensions["stepladder"].stop()
     house.stop()
+
+
+def mode_of(house: House) -> tuple[str, float]:
+    with house.store.database.read() as connection:
+        return tuple(connection.execute(select(t.modes.c.mode, t.modes.c.since)).one())
+
+
+def test_a_process_that_is_refused_changes_nothing(settings: Settings) -> None:
+    house = started(settings, [])
+    before = mode_of(house)
+    site = settings.sites["acme"].model_copy(update={"mode": Mode.ACT})
+    other = build(dataclasses.replace(settings, sites={"acme": site}))
+    with pytest.raises(AlreadyWorking):
+        other.start()
+    other.stop()
+    assert mode_of(house) == before
+    house.stop()
+
+
+def test_another_name_for_the_file_is_the_same_file(settings: Settings, tmp_path: Path) -> None:
+    house = started(settings, [])
+    (tmp_path / "other.db").symlink_to(settings.database.removeprefix("sqlite:///"))
+    other = build(dataclasses.replace(settings, database=f"sqlite:///{tmp_path / 'other.db'}"))
+    with pytest.raises(AlreadyWorking):
+        other.start()
+    other.stop()
+    house.stop()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda file: file.write_bytes(b"not a database at all" * 400), "the database cannot be used"),
+        (lambda file: newer(file), "of a newer Stepladder"),
+    ],
+    ids=["another file", "a newer schema"],
+)
+def test_a_database_that_cannot_be_used_is_a_sentence(settings: Settings, spoil: Any, sentence: str) -> None:
+    spoil(Path(settings.database.removeprefix("sqlite:///")))
+    house = build(settings)
+    with pytest.raises(OSError, match=sentence):
+        house.start()
+    house.stop()
+
+
+def newer(file: Path) -> None:
+    with contextlib.closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        connection.execute("INSERT INTO alembic_version VALUES ('9999')")

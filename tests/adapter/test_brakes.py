@@ -109,3 +109,21 @@ def test_recovery_spreads_out() -> None:
     brake.failed(TryLater("down"), NOW)
     brake.wait_until(after(2))
     assert len({brake.wait_until(after(2)) for _ in range(20)}) > 10
+
+
+def test_a_clock_that_is_set_back_does_not_make_the_rest_longer(brake: Brake) -> None:
+    brake.failed(TryLater("down"), after(200))
+    wait = brake.wait_until(NOW)
+    assert wait is not None
+    assert wait < after(2)
+    assert brake.wait_until(after(1)) is None
+
+
+def test_a_connection_that_is_refused_is_tried_less_and_less_often(brake: Brake) -> None:
+    refused, now, waits = TryLater("no connection", after=0.2), NOW, []
+    for _ in range(8):
+        again = brake.failed(refused, now)
+        waits.append((again - now).total_seconds())
+        now = again + timedelta(seconds=1)
+    assert waits == sorted(waits)
+    assert waits[-1] == 60

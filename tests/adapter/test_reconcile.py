@@ -313,3 +313,12 @@ def test_what_is_looked_at_stays_with_the_policy_it_was_escalated_under(bench: B
     with bench.store.database.read() as connection:
         policies = list(connection.execute(select(t.looks.c.policy).order_by(t.looks.c.row)).scalars())
     assert set(policies) == {before}
+
+
+# --- clocks -------------------------------------------------------------------------------------------------
+def test_a_mode_set_by_a_clock_that_was_ahead_does_not_make_everything_old(bench: Bench) -> None:
+    bench.store.set_mode(bench.post.scope, Mode.OBSERVE, bench.clock())
+    bench.store.set_mode(bench.post.scope, Mode.ACT, bench.clock() + timedelta(days=1))
+    bench.born(priority="urgent")
+    bench.looks()
+    assert bench.case().adopted_at <= bench.clock()

@@ -206,6 +206,7 @@ def test_a_name_that_is_known_stands_beside_the_id() -> None:
         ("8", Role.REQUESTER),
         ("7", Role.AGENT),
         ("-1", Role.APP),
+        ("66", Role.UNKNOWN),  # on neither list: not taken for staff
         (None, Role.UNKNOWN),
         ("", Role.UNKNOWN),
     ],
@@ -216,11 +217,22 @@ def test_everyone_has_a_role(actor: Any, role: Role) -> None:
     assert event.actor.role is role
 
 
-def test_a_copied_customer_is_no_agent() -> None:
-    said = {"id": "1", "body": "+1", "is_public": True, "author": {"id": "55", "is_staff": False}}
+@pytest.mark.parametrize(
+    ("author", "role"),
+    [
+        ({"id": "55", "is_staff": False}, Role.REQUESTER),
+        ({"id": "55", "is_staff": "false"}, Role.REQUESTER),
+        ({"id": "55", "is_staff": None}, Role.UNKNOWN),
+        ({"id": "55"}, Role.UNKNOWN),
+        ({"id": "55", "is_staff": True}, Role.AGENT),
+        ({"id": "7"}, Role.AGENT),
+    ],
+)
+def test_who_writes_is_staff_only_if_zendesk_says_so(author: Any, role: Role) -> None:
+    said = {"id": "1", "body": "+1", "is_public": True, "author": author}
     event = one(envelope("ticket.comment_added", {"comment": said}))
     assert event.actor
-    assert event.actor.role is Role.REQUESTER
+    assert event.actor.role is role
 
 
 def test_a_comment_that_does_not_say_who_reads_it_is_neither_public_nor_internal() -> None:
