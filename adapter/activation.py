@@ -43,7 +43,7 @@ def check(text: str, source: str, vendors: Mapping[str, Connector], now: datetim
         policy=policy,
         results=run_examples(policy),
         problems=(*_targets(policy, vendors), *found["error"]),
-        warnings=(*found["warning"], *overdue(policy, now.date())),
+        warnings=(*found["warning"], *overdue(policy, now.date()), *_untested(policy, source)),
     )
 
 
@@ -53,6 +53,10 @@ def activate(report: Report, store: Store, now: datetime) -> None:
         failed = [f"{r.where}: {r.name}: {failure}" for r in report.results for failure in r.failures]
         raise PolicyRefused("\n".join([*report.problems, *failed]))
     store.activate(report.policy.revision, report.policy.name, dump(report.policy), now)
+
+
+def _untested(policy: Policy, source: str) -> list[str]:
+    return [] if policy.examples else [f"{source}: it has no tests; nothing guards it against the next edit"]
 
 
 def _targets(policy: Policy, vendors: Mapping[str, Connector]) -> list[str]:

@@ -119,7 +119,8 @@ class House:
             self.journal.tell("policy.unreadable", file=file.name, active=active, problem=str(error))
         else:
             if found != active:
-                self.journal.tell("policy.differs", file=file.name, revision=found, active=active)
+                todo = f"run `stepladder policy activate {file.name}` if it shall decide"
+                self.journal.tell("policy.differs", file=file.name, revision=found, active=active, todo=todo)
 
 
 def build(settings: Settings, *watchers: Watcher, clock: Clock = system_clock) -> House:
@@ -127,7 +128,7 @@ def build(settings: Settings, *watchers: Watcher, clock: Clock = system_clock) -
     journal = Journal(*watchers)
     store = SqlStore(Database(settings.database, settings.server.threads + settings.worker.threads + 4))
     vendors = discover()
-    sites = Sites(Post(name, vendors[site.vendor], site) for name, site in settings.sites.items())
+    sites = Sites(Post(name, vendors[site.vendor], site, journal) for name, site in settings.sites.items())
     limits = Limits(
         moves_in_10_minutes=settings.guards.escalations_in_10_minutes,
         adoptive_per_hour=settings.guards.adoptive_per_hour,

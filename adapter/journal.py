@@ -13,7 +13,7 @@ Watcher = Callable[[str, dict[str, object]], None]
 _logger = logging.getLogger("stepladder")
 _LOUD = {
     **dict.fromkeys(("alarm", "failed"), logging.ERROR),
-    **dict.fromkeys(("refused", "dead", "gone", "unreadable", "deaf"), logging.WARNING),
+    **dict.fromkeys(("refused", "dead", "gone", "unreadable", "deaf", "differs"), logging.WARNING),
 }
 
 
@@ -26,8 +26,11 @@ class Journal:
     def tell(self, event: str, **fields: object) -> None:
         """Say that something happened: `tell("writeback.refused", ticket=…, reason=…)`."""
         level = _LOUD.get(event.rpartition(".")[2], logging.INFO)
+        if event == "ticket.decided" and not fields.get("moved"):
+            level = logging.DEBUG  # nearly every delivery changes nothing, and that is no news
         if _logger.isEnabledFor(level):
-            _logger.log(level, "%s %s", event, json.dumps(fields, default=str, ensure_ascii=False))
+            told = {name: value for name, value in fields.items() if value not in (None, [], {})}
+            _logger.log(level, "%s %s", event, json.dumps(told, default=str, ensure_ascii=False))
         for watch in self._watchers:
             watch(event, fields)
 

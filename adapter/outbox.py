@@ -15,7 +15,7 @@ from adapter.records import CallState, StoredCall
 from adapter.sites import Post
 from connectors.contract import Call, Outcome, Refused, TryLater
 from policies.case import End
-from policies.commands import Command
+from policies.commands import Command, Note
 from policies.model import Actor, Change, Event, Kind, Role, Ticket, TicketRef
 from policies.shifts import words_of
 
@@ -148,7 +148,8 @@ class Outbox:
             batch.calls.append(StoredCall(call=rest, state=CallState.PLANNED, created_at=stored.created_at))
         for waiting in map(_unsent, later):
             told = (*waiting.call.told, _sentence(refused))
-            call = replace(waiting.call, told=told) if waiting.call.note else waiting.call
+            note = waiting.call.note
+            call = replace(waiting.call, told=told, note=as_wanted(note)) if note is not None else waiting.call
             batch.calls.append(replace(waiting, call=call))
         if rest is not None or later:
             batch.come_back(now)
@@ -179,7 +180,14 @@ def without(call: Call, refused: Refused, number: int) -> Call | None:
         if parts_of.get(name, name.replace("custom.", "field:")) in kept
     }
     note = call.note if "note" in kept else None
+    note = as_wanted(note) if note is not None else None
     return replace(call, number=number, parts=kept, expect=expect, note=note, told=(*call.told, _sentence(refused)))
+
+
+def as_wanted(note: Note) -> Note:
+    """Say what was wanted instead of what changed, because not all of it could be set."""
+    lines = (replace(line, label="Wanted") if line.label == "Changed" else line for line in note.lines)
+    return Note(lines=tuple(lines))
 
 
 def _sentence(refused: Refused) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from adapter.brakes import Brake, Resting
+from adapter.journal import Journal
 from connectors.contract import Client, Connector, Site, SiteSettings, TryLater
 from policies.commands import Mode
 from policies.model import TicketRef
@@ -16,7 +17,8 @@ from policies.model import TicketRef
 class Post:
     """One site as the rooms use it."""
 
-    def __init__(self, name: str, connector: Connector, settings: SiteSettings) -> None:
+    def __init__(self, name: str, connector: Connector, settings: SiteSettings, journal: Journal | None = None) -> None:
+        self._journal = journal or Journal()
         self.connector = connector
         self.site = Site(name=name, settings=settings, account=settings.account)
         self.brake = Brake()
@@ -64,6 +66,7 @@ class Post:
                 self._account = self.client().account()
             except TryLater as later:
                 wait = self.brake.failed(later, now)
+                self._journal.tell("site.alarm", site=self.scope, reason=str(later), again=wait)
             else:
                 self.brake.succeeded()
                 return self._account

@@ -73,7 +73,7 @@ def adopted(policy: Policy, case: Case, fresh: Sequence[Event], facts: Facts, no
     newborn = story.born and begin == first
     if case.adopted_at is None or begin < case.adopted_at or (newborn and not case.newborn and case.moves == 0):
         if case.adopted_at is None or (case.moves == 0 and case.level_since == case.adopted_at):
-            case = _at(policy, case, _stands_at(policy, case), begin)
+            case = _taken_in(policy, case, begin)
         case = replace(case, adopted_at=begin, newborn=newborn)
     return replace(case, mode=facts.mode)
 
@@ -83,8 +83,15 @@ def _adopted_again(policy: Policy, case: Case, facts: Facts, now: datetime) -> C
     since = facts.mode_since or now
     begin = max(since, case.adopted_at or since)
     if case.mode is not Mode.ACT:
-        case = replace(_at(policy, case, _stands_at(policy, case), since), moves=0)
+        case = replace(_taken_in(policy, case, since), moves=0)
     return replace(case, adopted_at=begin, newborn=False, mode=facts.mode)
+
+
+def _taken_in(policy: Policy, case: Case, since: datetime) -> Case:
+    """Put a ticket at the level it stands at. At the first it has stood since its creation, so that no wait is new."""
+    level = _stands_at(policy, case)
+    born = case.story.created_at
+    return _at(policy, case, level, min(born, since) if level == 1 and born is not None else since)
 
 
 def _at(policy: Policy, case: Case, level: int, since: datetime) -> Case:

@@ -17,9 +17,11 @@ def listen(server: Server) -> socket.socket:
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         opened.bind((server.host, server.port))
-    except OSError:
+    except OSError as error:
         opened.close()
-        raise
+        raise OSError(
+            f"cannot listen on {server.host}:{server.port}: {error.strerror}; is another Stepladder running there?"
+        ) from error
     return opened
 
 

@@ -224,3 +224,11 @@ def test_owners_may_hand_a_ticket_around_while_management_watches(say: Any) -> N
     assert desk.level == 4
     desk.look(20, say.changed("h", 20, say.tom, group=("12", "11")))
     assert desk.level == 1
+
+
+def test_what_waited_too_long_before_act_is_not_moved_by_waiting_on(say: Any) -> None:
+    desk = say.desk(say.policy("when: {not_taken_for: 15m clock}, go_to: 2"), facts=Facts(mode_since=say.at(60)))
+    desk.look(0, say.born())
+    desk.look(61, say.said("c", 61, say.ana, "Hello?"))
+    desk.look(90)
+    assert desk.level == 1

@@ -158,7 +158,7 @@ def test_what_was_only_observed_never_happened(say: Any) -> None:
     assert (observed.command, observed.observed.level, desk.case.pending) == (None, 2, ())
     desk.facts = Facts(mode=Mode.ACT, mode_since=say.at(30))
     first = desk.look(30)
-    assert (desk.level, first.command, desk.case.newborn, desk.case.level_since) == (1, None, False, say.at(30))
+    assert (desk.level, first.command, desk.case.newborn, desk.case.level_since) == (1, None, False, say.at(0))
     second = desk.look(31, say.said("c", 31, say.tom, "/escalate", False))
     assert (desk.level, second.adoptive) == (2, True)
 

@@ -18,6 +18,7 @@ from policies.document import PolicyError, dump, parse
 from policies.echoes import promised
 from policies.lint import lint
 from policies.matrix import matrix
+from policies.model import Kind
 from policies.moments import Clocks, moment_of
 from policies.phrases import first_in, own_words, plain_words
 from policies.story import MOST_COUNTED
@@ -120,6 +121,13 @@ def test_who_had_it_at_its_birth_or_before_the_first_change_is_an_owner(say: Any
     moved = say.changed("m", 2, say.tom, assignee=("tom", "eva"))
     assert asked(say, "owners: 2", say.born(assignee="tom"), moved).value is True
     assert asked(say, "owners: 2", moved).value is True
+
+
+def test_an_owner_who_is_only_found_by_a_fetch_came_no_earlier_than_that(say: Any) -> None:
+    tie = [say.changed("a", 5, say.tom, assignee=("tom", "eva")), say.changed("b", 5, say.tom, assignee=("eva", "ben"))]
+    fetched = say.event("f", 9, Kind.FETCHED, None, ticket=say.full(say.at(9), assignee="zoe"))
+    answer = asked(say, "owners: 4", say.born(assignee="tom"), *tie, fetched)
+    assert [c.since for c in answer.causes] == [say.at(9)]
 
 
 @pytest.mark.parametrize("turn", [1, -1])
@@ -279,6 +287,19 @@ def test_angry_messages_in_a_row_climb_once_and_after_an_answer_once_more(say: A
     assert desk.level == 3
 
 
+def test_the_cause_is_the_first_angry_message_of_the_waiting(say: Any) -> None:
+    answer = asked(say, "frustration: strong", say.born(), *talk(say, "aa", 3, "lawyer"))
+    assert [(c.id, c.since) for c in answer.causes] == [("frustration #1", say.at(3))]
+
+
+@pytest.mark.parametrize("when", ["replies: {more_than: 3}", "frustration: mild, tags: x"])
+def test_a_touched_ticket_is_fetched_with_its_messages(say: Any, when: str) -> None:
+    desk = say.desk(policy(say, f"when: {{{when}}}, go_to: 2"), vendor=say.full(say.at(5)))
+    desk.look(0, say.born())
+    desk.look(5, say.event("t", 5, Kind.TOUCHED))
+    assert desk.asked == [frozenset({"ticket", "conversation"})]
+
+
 def test_a_sentiment_tag_shows_frustration_too(say: Any) -> None:
     tagged = say.changed("t", 7, say.bot, tag=(None, "negative"))
     answer = asked(say, "frustration: mild", say.born(), tagged)
@@ -376,6 +397,7 @@ def test_frustration_alone_is_no_reason(say: Any, when: str) -> None:
         "frustration: strong, unanswered_for: 1h",
         "any: [{frustration: strong, tags: x}, {csat: bad}]",
         "not: {frustration: strong}, csat: bad",
+        "not: {any: [{frustration: strong}, {csat: bad}]}",
     ],
 )
 def test_frustration_beside_something_else_is(say: Any, when: str) -> None:
