@@ -1,4 +1,4 @@
-"""One brake per site: the first failure closes it to all but one probe, and recovery spreads out (DECISIONS 16)."""
+"""One brake per site: the first failure closes it to all but one probe, and recovery spreads out (decision 16)."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Intake:
     def _sorted(self, post: Post, delivery: Delivery) -> tuple[tuple[TicketRef, ...], str | None]:
         try:
             return post.connector.tickets(delivery, post.site), None
-        except Exception as error:  # whatever it is, the sender was genuine: keep it for a person (DECISIONS 1)
+        except Exception as error:  # whatever it is, the sender was genuine: keep it for a person (decision 1)
             return (), f"{type(error).__name__}: {error}"[:500]
 
 

@@ -1,7 +1,7 @@
 """Commands out, each call once: plan, send, settle what is ambiguous, and say what the vendor's answer means.
 
 A call is stored as *sending* before it is sent. Whatever is found in that state later is ambiguous: it is looked for at
-the vendor, at once and again after `settle`, and only then sent a second time (DECISIONS 13–15).
+the vendor, at once and again after `settle`, and only then sent a second time (decisions 13–15).
 """
 
 from __future__ import annotations

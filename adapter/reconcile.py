@@ -39,7 +39,7 @@ class _OverBudget(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Above these Stepladder stops by itself (DECISIONS 21)."""
+    """Above these Stepladder stops by itself (decision 21)."""
 
     moves_in_10_minutes: int
     adoptive_per_hour: int
@@ -239,7 +239,7 @@ class Reconciler:
         return again
 
     def _forget(self, work: Work, decision: Decision, reading: Reading, now: datetime) -> datetime | None:
-        """Keep nothing but the id of a ticket that the policy does not name (DECISIONS 21)."""
+        """Keep nothing but the id of a ticket that the policy does not name (decision 21)."""
         bare = replace(Case.fresh(work.ref, now), outside=True)
         self._journal.tell("ticket.outside", ticket=str(work.ref))
         commit = Commit(

@@ -15,7 +15,7 @@ from policies.model import Event, TicketRef
 
 
 class CallState(StrEnum):
-    """Where a vendor call stands. The last four are ends (DECISIONS 15)."""
+    """Where a vendor call stands. The last four are ends (decision 15)."""
 
     PLANNED = "planned"
     SENDING = "sending"
@@ -73,7 +73,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One look for the log: enough to decide again and get the same bytes (DECISIONS 11)."""
+    """One look for the log: enough to decide again and get the same bytes (decision 11)."""
 
     at: datetime
     policy: str

@@ -141,7 +141,7 @@ def _try_at_once(error: BaseException) -> bool:
 def patiently(attempt: Callable[[], T], sleep: Callable[[float], None] = time.sleep) -> T:
     """Try at most twice within two seconds, and only if nothing was sent or the vendor said `again at once`.
 
-    Longer patience is the durable layer's: the ticket is freed and looked at again (DECISIONS 16).
+    Longer patience is the durable layer's: the ticket is freed and looked at again (decision 16).
     """
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(_try_at_once),

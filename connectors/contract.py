@@ -115,7 +115,7 @@ class Site:
 # --- what goes out ----------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One vendor call, planned and stored before it is sent (DECISIONS 13).
+    """One vendor call, planned and stored before it is sent (decision 13).
 
     `key` is `<operation>/<n>`. `verb` is the vendor's own name for the kind of call. `parts` are the things it sets,
     by our names and still in the policy's words (`{"group": "Billing", "priority": "urgent", "level": 2}`); each can

@@ -13,7 +13,7 @@ from policies.model import Event, Ticket, TicketRef
 from policies.story import Story
 
 ECHO_WINDOW = timedelta(minutes=15)
-"""How long a change by our own account can be the echo of our own write (DECISIONS 4)."""
+"""How long a change by our own account can be the echo of our own write (decision 4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Case:
     """What is remembered of one ticket between looks.
 
     `adopted_at`: causes that arose before it do not count. `pinned`: the policy revision of an escalated case
-    (DECISIONS 10). `told`: the sort key of the newest event folded into `ticket` and `story`. `left_by`: who had the
+    (decision 10). `told`: the sort key of the newest event folded into `ticket` and `story`. `left_by`: who had the
     ticket when it came to its level.
     """
 
@@ -94,7 +94,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a decision must know beyond its ticket; recorded with every look (DECISIONS 7 and 11).
+    """What a decision must know beyond its ticket; recorded with every look (decisions 7 and 11).
 
     `mode_since`: when the site's mode was last changed. `paused`: the reason why no writes are made now, `paused_rules`
     the same for single rules. `adoptive_left`: how many tickets that existed before may still be escalated this hour,
@@ -124,7 +124,7 @@ class RuleTrace:
 
 
 class End(StrEnum):
-    """Why the writes of an earlier decision are given up (DECISIONS 15)."""
+    """Why the writes of an earlier decision are given up (decision 15)."""
 
     SUPERSEDED = "superseded"
     WITHDRAWN = "withdrawn"

@@ -10,7 +10,7 @@ from policies.model import JSON, Priority
 
 
 class Mode(StrEnum):
-    """How far Stepladder may go (DECISIONS 21): look only, write notes, or act."""
+    """How far Stepladder may go (decision 21): look only, write notes, or act."""
 
     OBSERVE = "observe"
     NOTE = "note"
@@ -24,7 +24,7 @@ class Mode(StrEnum):
 
 
 class Take(StrEnum):
-    """Whether the next level owns the ticket from now on, or watches over it (DECISIONS 9)."""
+    """Whether the next level owns the ticket from now on, or watches over it (decision 9)."""
 
     OWNERSHIP = "ownership"
     OVERSIGHT = "oversight"

@@ -1,6 +1,6 @@
 """The questions a rule may ask: a registry, with an example line beside each.
 
-An answer is yes, no or unknown. Unknown is not no: if the outcome depends on it, the ticket is fetched (DECISIONS 7).
+An answer is yes, no or unknown. Unknown is not no: if the outcome depends on it, the ticket is fetched (decision 7).
 Every yes names its *cause*, the fact that made it so, because a rule fires once per cause and never for standing still.
 """
 

@@ -26,7 +26,7 @@ from policies.values import spoken
 from policies.verdicts import Verdict, after_firing, asks_for_messages, next_look, traced, verdicts_of
 
 SIBLINGS_WAIT = timedelta(milliseconds=300)
-"""How long a move waits, once, for other facts of the save that caused it (DECISIONS 3)."""
+"""How long a move waits, once, for other facts of the save that caused it (decision 3)."""
 
 
 def decide(
@@ -171,7 +171,7 @@ def _hold(case: Case, winner: Verdict, fresh: Sequence[Event], facts: Facts, now
 
 
 def _still_worked_on(case: Case, winner: Verdict, now: datetime) -> Hold | None:
-    """Leave the ticket in the hands of somebody who is at it just now, but not for ever (DECISIONS 9)."""
+    """Leave the ticket in the hands of somebody who is at it just now, but not for ever (decision 9)."""
     wait, active = winner.rule.wait_if, case.story.human_at
     if wait is None or active is None:
         return None

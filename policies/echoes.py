@@ -1,4 +1,4 @@
-"""Whose change is it? Our own account's is an echo only if it is exactly what we wrote (DECISIONS 4)."""
+"""Whose change is it? Our own account's is an echo only if it is exactly what we wrote (decision 4)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def judged(event: Event, wrote: Iterable[Wrote]) -> Event:
 
 
 def by_its_requester(event: Event, known: Ticket) -> Event:
-    """Return the event as the requester's, if its author is the one who asked for help (DECISIONS 5)."""
+    """Return the event as the requester's, if its author is the one who asked for help (decision 5)."""
     told = event.ticket if event.ticket is not None and event.ticket.knows("requester") else known
     actor = event.actor
     if actor is None or actor.role is not Role.AGENT or told.requester is None or told.requester.id != actor.id:

@@ -227,7 +227,7 @@ def _extra(handoff: Handoff) -> list[Line]:
 
 
 def fill(template: str, values: dict[str, str]) -> str:
-    """Put values into `{field}` places; there is no template language behind it (DECISIONS 12)."""
+    """Put values into `{field}` places; there is no template language behind it (decision 12)."""
     return re.sub(r"\{(\w+)\}", lambda m: values.get(m[1], m[0]), template)
 
 

@@ -63,7 +63,7 @@ def _chosen(choice: Choice, ticket: Ticket) -> bool | None:
 
 
 def adopted(policy: Policy, case: Case, fresh: Sequence[Event], facts: Facts, now: datetime) -> Case:
-    """Take a ticket in at the level it stands at; what was so before is no cause (DECISIONS 21)."""
+    """Take a ticket in at the level it stands at; what was so before is no cause (decision 21)."""
     if case.mode is not None and case.mode is not facts.mode:
         return _adopted_again(policy, case, facts, now)
     story = case.story
@@ -95,13 +95,13 @@ def _taken_in(policy: Policy, case: Case, since: datetime) -> Case:
 
 
 def _at(policy: Policy, case: Case, level: int, since: datetime) -> Case:
-    """Put the case at a level; above the first it keeps to its policy (DECISIONS 10)."""
+    """Put the case at a level; above the first it keeps to its policy (decision 10)."""
     return replace(case, level=level, level_since=since, pinned=policy.revision if level > 1 else None)
 
 
 def _stands_at(policy: Policy, case: Case) -> int:
     level, story = case.ticket.level, case.story
-    inherited = story.born and f"level={level}" not in story.times  # a follow-up's or a clone's (DECISIONS 6)
+    inherited = story.born and f"level={level}" not in story.times  # a follow-up's or a clone's (decision 6)
     if level is not None and 1 < level <= policy.top and not inherited:
         return level
     return _standing(policy, case.ticket, 1)

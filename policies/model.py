@@ -42,7 +42,7 @@ class Status(StrEnum):
 
 
 class Role(StrEnum):
-    """Who did it (DECISIONS 5): the requester, an agent, another program, or Stepladder's own account."""
+    """Who did it (decision 5): the requester, an agent, another program, or Stepladder's own account."""
 
     REQUESTER = "requester"
     AGENT = "agent"
@@ -115,7 +115,7 @@ class Ticket:
     """The ticket as far as we know it.
 
     `known` names the fields that were told; any other field is *unknown*, which is not the same as empty
-    (DECISIONS 7). `as_of` is the vendor's own time of the last change this picture includes.
+    (decision 7). `as_of` is the vendor's own time of the last change this picture includes.
     """
 
     ref: TicketRef

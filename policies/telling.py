@@ -167,7 +167,7 @@ class Telling:
         self._claim(event, shift)
 
     def _is_tie(self, shift: Shift) -> bool:
-        """Say whether somebody changed the same field at the same instant before (DECISIONS 3)."""
+        """Say whether somebody changed the same field at the same instant before (decision 3)."""
         changed = any(value.startswith(f"{shift.field}=") for value in self.times)
         return changed and shift.role is not Role.OURS and not shift.field.startswith("tag:")
 

@@ -1,6 +1,6 @@
 """What each rule finds at a look: its answer, whether a new cause is behind it, and when that may change by itself.
 
-A rule fires once per cause and never because it is still true (DECISIONS 8).
+A rule fires once per cause and never because it is still true (decision 8).
 """
 
 from __future__ import annotations

@@ -309,3 +309,12 @@ def test_the_architecture_names_no_file_that_is_not_there() -> None:
     files = re.findall(r"`((?:adapter|policies|connectors|tests)/[\w/]+\.\w+)`", ARCHITECTURE)
     assert len(files) > 5
     assert [file for file in files if not (ROOT / file).is_file()] == []
+
+
+def test_every_decision_that_the_code_names_is_written_down() -> None:
+    written = set(re.findall(r"^(\d+)\. ", (ROOT / "docs/decisions.md").read_text("utf-8"), re.MULTILINE))
+    assert written == {str(number) for number in range(1, 27)}
+    for room in ("policies", "connectors", "adapter", "tests"):
+        for path in (ROOT / room).rglob("*.py"):
+            named = re.findall(r"\bdecisions? (\d+)(?:(?:–|-| and )(\d+))?", path.read_text("utf-8"))
+            assert {number for pair in named for number in pair if number} <= written, path

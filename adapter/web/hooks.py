@@ -1,4 +1,4 @@
-"""The receiver: raw bytes to a delivery, and what became of it to a status (DECISIONS 1).
+"""The receiver: raw bytes to a delivery, and what became of it to a status (decision 1).
 
 A genuine delivery is answered 2xx whatever it says, because a vendor that sees errors stops sending to us.
 """

@@ -1,7 +1,7 @@
 """The only file that talks to Jira, through jira. One JIRA per thread, one request per write, no silent retry.
 
 Writes use the client's own session: the package has no call that edits, labels, marks and comments in one request, its
-`Issue.update` asks again after a successful write, and its `assign_issue` may pick somebody else (clients.md).
+`Issue.update` asks again after a successful write, and its `assign_issue` may pick somebody else.
 """
 
 from __future__ import annotations

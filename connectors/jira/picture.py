@@ -150,7 +150,7 @@ def person_ids(user: object) -> Iterator[str]:
 
 
 def actor(user: object, site: Site, fields: Mapping[str, Any]) -> Actor:
-    """Say who this user is to us (DECISIONS 5), seen from a ticket's fields as far as they are told."""
+    """Say who this user is to us (decision 5), seen from a ticket's fields as far as they are told."""
     who = person(user)
     if who is None:
         return Actor(id="", role=Role.UNKNOWN)

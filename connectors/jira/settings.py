@@ -36,7 +36,7 @@ def _our_statuses(statuses: Mapping[str, str]) -> Mapping[str, str]:
 
 
 class ProjectMaps(BaseModel):
-    """What one project calls things, where it differs from its site (DECISIONS 18)."""
+    """What one project calls things, where it differs from its site (decision 18)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 

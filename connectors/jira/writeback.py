@@ -133,7 +133,7 @@ def _watchers(command: Command) -> tuple[str, ...]:
     listed, assignee = command.target.get("watchers"), command.target.get("assignee")
     people = list(listed) if isinstance(listed, list | tuple) else []
     if command.take is Take.OVERSIGHT and assignee is not None:
-        people.append(assignee)  # a person who is named watches; the ticket stays with whom it is (DECISIONS 9)
+        people.append(assignee)  # a person who is named watches; the ticket stays with whom it is (decision 9)
     return tuple(dict.fromkeys(map(str, people)))
 
 

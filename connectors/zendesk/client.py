@@ -184,7 +184,7 @@ class ZendeskClient:
         return {"tags": after, "safe_update": True, "updated_stamp": ticket.get("updated_at")}
 
     def _withdraw(self, comment: str | None, ref: TicketRef) -> None:
-        """Make a note private that Zendesk, against our request, made public; raise the alarm (DECISIONS 19)."""
+        """Make a note private that Zendesk, against our request, made public; raise the alarm (decision 19)."""
         if comment is None:
             return
         where = f"{self._settings.url}/api/v2/tickets/{ref.id}/comments/{comment}/make_private"

@@ -123,7 +123,7 @@ def people_and_groups(answer: Mapping[str, Any]) -> dict[str, str]:
 
 
 def actor(user: object, site: Site, requester: str | None, *, staff: object = None, name: object = None) -> Actor:
-    """Say who this user is to us (DECISIONS 5)."""
+    """Say who this user is to us (decision 5)."""
     who = identity(user)
     named = plain(name) or site.names.get(f"user:{who}")
     if who is None:

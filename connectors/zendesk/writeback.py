@@ -57,7 +57,7 @@ def _parts(command: Command, ticket: Ticket) -> dict[str, JSON]:
         parts |= {key: target[key] for key in ("group", "assignee") if target.get(key) is not None}
         if "assignee" not in parts and stands_in(ticket, parts):  # moving it there again would unassign whoever has it
             del parts["group"]
-    else:  # a person who is named watches; the ticket stays with whom it is (DECISIONS 9)
+    else:  # a person who is named watches; the ticket stays with whom it is (decision 9)
         followers += [who for who in _list(target.get("assignee")) if who not in followers]
     if command.priority is not None:
         parts["priority"] = command.priority.word

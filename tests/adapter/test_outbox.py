@@ -1,6 +1,6 @@
 """One command out, once: what is stored before it is sent, what an answer means, what an unseen answer costs.
 
-Each test is a sentence of DECISIONS 13 to 16.
+Each test is a sentence of decision 13 to 16.
 """
 
 from __future__ import annotations
