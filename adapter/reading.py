@@ -47,9 +47,14 @@ def read(post: Post, site: Site, work: Work, journal: Journal) -> Reading:
 def _of(delivery: Delivery, event: Event) -> Event:
     """Return the event as this delivery's, with times that can be true: none from before the web, none to come."""
     arrived = delivery.received_at
-    latest = arrived + AHEAD
+
+    def possible(moment: datetime | None) -> bool:
+        return moment is not None and EARLIEST <= moment <= arrived + AHEAD
+
     ticket = event.ticket
-    if ticket is not None and ticket.as_of is not None and not EARLIEST <= ticket.as_of <= latest:
+    if ticket is not None and ticket.as_of is not None and not possible(ticket.as_of):
         ticket = replace(ticket, as_of=arrived)
-    at = event.at if EARLIEST <= event.at <= latest else arrived
+    if ticket is not None and ticket.created_at is not None and not possible(ticket.created_at):
+        ticket = replace(ticket, created_at=None, known=ticket.known - {"created_at"})
+    at = event.at if possible(event.at) else arrived
     return replace(event, at=at, ticket=ticket, delivery=delivery.row, received_at=arrived)

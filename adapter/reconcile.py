@@ -125,7 +125,7 @@ class Reconciler:
         rules = {scope.removeprefix("rule:"): why for scope, why in work.switches.items() if scope.startswith("rule:")}
         return Facts(
             mode=post.site.settings.mode,
-            mode_since=min(work.mode_since, now) if work.mode_since else None,  # a clock may have been ahead
+            mode_since=work.mode_since if work.mode_since and work.mode_since <= now else None,  # a clock was ahead
             paused=paused,
             paused_rules=rules,
             adoptive_left=max(self._limits.adoptive_per_hour - work.adoptive_used, 0),

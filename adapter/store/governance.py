@@ -103,10 +103,10 @@ class Governance:
         row = {"mode": mode.value, "since": stamp(now)}
         put = self._insert(t.modes).on_conflict_do_update(index_elements=["site"], set_=row)
         with self.database.write() as connection:
-            before = connection.execute(select(t.modes.c.mode).where(t.modes.c.site == site)).scalar()
-            if before != mode.value:
+            found = connection.execute(select(t.modes).where(t.modes.c.site == site)).one_or_none()
+            if found is None or found.mode != mode.value or found.since > stamp(now):  # or the clock was ahead
                 connection.execute(put, {**row, "site": site})
-            if before not in (None, mode.value):
+            if found is not None and found.mode != mode.value:
                 ours = t.tickets.c.ref.startswith(f"{site}/", autoescape=True)
                 _make_due(connection, ours & ~t.tickets.c.outside, now)
 

@@ -32,3 +32,10 @@ def test_only_times_that_can_be_true_are_kept(told: datetime, kept: bool, _reaso
     assert event.ticket is not None
     assert (event.at, event.ticket.as_of) == ((told, told) if kept else (NOW, NOW))
     assert event.delivery == 7
+
+
+def test_a_birth_that_cannot_be_true_is_not_known() -> None:
+    made = ticket_from(REF, NOW, {"created_at": datetime(1, 1, 1, tzinfo=UTC), "subject": "x"})
+    event = _of(DELIVERY, replace(EVENT, ticket=made))
+    assert event.ticket is not None
+    assert (event.ticket.created_at, event.ticket.known) == (None, {"subject"})

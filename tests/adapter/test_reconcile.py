@@ -321,4 +321,12 @@ def test_a_mode_set_by_a_clock_that_was_ahead_does_not_make_everything_old(bench
     bench.store.set_mode(bench.post.scope, Mode.ACT, bench.clock() + timedelta(days=1))
     bench.born(priority="urgent")
     bench.looks()
-    assert bench.case().adopted_at <= bench.clock()
+    assert bench.case().newborn
+    assert bench.case().level == 2
+
+
+def test_a_restart_mends_such_a_mode(bench: Bench) -> None:
+    bench.store.set_mode(bench.post.scope, Mode.OBSERVE, bench.clock())
+    bench.store.set_mode(bench.post.scope, Mode.ACT, bench.clock() + timedelta(days=1))
+    bench.store.set_mode(bench.post.scope, Mode.ACT, bench.clock())
+    assert bench.store.open(bench.ref(), bench.clock()).mode_since == bench.clock()
