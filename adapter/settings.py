@@ -9,7 +9,6 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -19,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adapter.credentials import Credentials, places, secret_settings, types_in
 from adapter.problems import Problem, SettingsError, dotted, findings, nearest, shown
-from connectors.contract import SiteSettings
+from connectors.contract import SiteSettings, on_loopback
 
 __all__ = ["Guards", "Problem", "Server", "Settings", "SettingsError", "Worker", "load"]
 
@@ -258,13 +257,6 @@ def _what_is_wrong(url: str) -> str:
         return "holds a user name or password; expected https://host, with credentials in settings of their own"
     if not host or parts.scheme not in ("https", "http") or parts.query or parts.fragment:
         return f"found {shown(url)}; expected https://host"
-    if parts.scheme == "http" and not _loopback(host):
+    if parts.scheme == "http" and not on_loopback(host):
         return f"found {shown(url)}; expected https://{host} (plain http:// is for loopback only)"
     return ""
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -5,11 +5,13 @@ Everything is a pure function except `Client`, which is the only thing that talk
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -68,6 +70,27 @@ class Delivery:
     headers: Mapping[str, str] = field(default_factory=dict)
     query: str = ""
     row: int | None = None
+
+
+def json_object(delivery: Delivery) -> Mapping[str, Any]:
+    """Read the body as a JSON object. Raises Unreadable with what came instead."""
+    try:
+        body = json.loads(delivery.body)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(
+            f"expected JSON, got {len(delivery.body)} bytes that are not ({type(error).__name__})"
+        ) from None
+    if not isinstance(body, dict):
+        raise Unreadable(f"expected a JSON object, got {type(body).__name__}")
+    return body
+
+
+def on_loopback(host: str) -> bool:
+    """Say whether an address never leaves this machine, so that plain http may be spoken to it."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class SiteSettings(BaseModel):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from connectors.contract import Site, SiteSettings
+from connectors.contract import Site, SiteSettings, on_loopback
 from policies.model import Priority, Status
 
 _MAPS = ("fields", "statuses", "priorities")
@@ -81,7 +80,7 @@ class JiraSettings(SiteSettings):
             raise ValueError(f"url: expected the site's base address, such as https://acme.atlassian.net, got {url!r}")
         if parts.username or parts.password:
             raise ValueError("url: expected an address without a user name, got one with it; secrets stand elsewhere")
-        if parts.scheme == "http" and not _loopback(parts.hostname):
+        if parts.scheme == "http" and not on_loopback(parts.hostname):
             raise ValueError(f"url: expected https:// (http:// only on loopback), got {url!r}")
         return url.rstrip("/")
 
@@ -155,12 +154,3 @@ def in_project(site: Site, key: str | None) -> Site:
 def _over(theirs: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
     # the project's lines stand last: readers let the later of two lines count, such as a name in another case
     return {word: meant for word, meant in theirs.items() if word not in own} | dict(own)
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

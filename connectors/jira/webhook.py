@@ -7,7 +7,6 @@ requests of Automation rules, which carry a bare issue and are proved by a share
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,7 +14,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from connectors.contract import BadSignature, Delivery, Site, SiteSettings, Unreadable
+from connectors.contract import BadSignature, Delivery, Site, SiteSettings, json_object
 from connectors.jira.events import issue_in, read_event
 from connectors.jira.picture import identity, mapping, plain
 from connectors.jira.settings import JiraSettings
@@ -60,26 +59,14 @@ def tickets(delivery: Delivery, site: Site) -> tuple[TicketRef, ...]:
     """Name the tickets it concerns: usually one, two for a link, none for events about projects or boards."""
     if not delivery.body.strip():
         return ()  # Data Center's "exclude body"; what stands in the address is not signed
-    ids = _concerned(_parse(delivery))
+    ids = _concerned(json_object(delivery))
     return tuple(TicketRef(vendor=site.vendor, site=site.name, id=i) for i in dict.fromkeys(filter(None, ids)))
 
 
 def read(delivery: Delivery, site: Site, ref: TicketRef) -> tuple[Event, ...]:
     """Return what the delivery says about this ticket: usually one event, two if a save carried a comment."""
-    body = _parse(delivery)
+    body = json_object(delivery)
     return read_event(delivery, body, site, ref) if ref.id in _concerned(body) else ()
-
-
-def _parse(delivery: Delivery) -> Mapping[str, Any]:
-    try:
-        body = json.loads(delivery.body)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(
-            f"expected JSON, got {len(delivery.body)} bytes that are not ({type(error).__name__})"
-        ) from None
-    if not isinstance(body, dict):
-        raise Unreadable(f"expected a JSON object, got {type(body).__name__}")
-    return body
 
 
 def _concerned(body: Mapping[str, Any]) -> tuple[str | None, ...]:

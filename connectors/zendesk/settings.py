@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from connectors.contract import SiteSettings
+from connectors.contract import SiteSettings, on_loopback
 
 
 class ZendeskSettings(SiteSettings):
@@ -24,10 +23,10 @@ class ZendeskSettings(SiteSettings):
 
     @field_validator("url")
     @classmethod
-    def _https_unless_loopback(cls, url: str) -> str:
+    def _https_unlesson_loopback(cls, url: str) -> str:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        if parts.scheme != "https" and not (parts.scheme == "http" and _loopback(host)):
+        if parts.scheme != "https" and not (parts.scheme == "http" and on_loopback(host)):
             raise ValueError(f"url expected https://…, got {url!r} (http:// is allowed on loopback only)")
         if "." not in host or parts.path.strip("/") or parts.query or parts.username:
             raise ValueError(f"url expected https://<account>.zendesk.com without a path, got {url!r}")
@@ -54,12 +53,3 @@ class ZendeskSettings(SiteSettings):
             whole = "" if begun == complete else ", not complete"
             raise ValueError(f"expected exactly one way to authenticate of {', '.join(ways)}; got {got}{whole}")
         return self
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

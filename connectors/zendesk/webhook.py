@@ -6,12 +6,11 @@ administrator typed and of which only the ticket's id is believed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.contract import BadSignature, Delivery, Site, SiteSettings, TryLater, Unreadable
+from connectors.contract import BadSignature, Delivery, Site, SiteSettings, TryLater, Unreadable, json_object
 from connectors.signatures import signed_base64
 from connectors.zendesk.events import fact_id, happened_at, invocation, merged_into, read_envelope, touched
 from connectors.zendesk.picture import identity, mapping, moment, plain, ticket_id
@@ -52,7 +51,7 @@ def verify(delivery: Delivery, settings: SiteSettings, now: datetime) -> None:
 def delivery_id(delivery: Delivery) -> str | None:
     """Return the envelope's id, else the invocation's: both survive Zendesk's retries."""
     try:
-        body = _parse(delivery)
+        body = json_object(delivery)
     except Unreadable:
         body = {}
     return (identity(body.get("id")) if _event_type(body) else None) or invocation(delivery)
@@ -60,7 +59,7 @@ def delivery_id(delivery: Delivery) -> str | None:
 
 def tickets(delivery: Delivery, site: Site) -> tuple[TicketRef, ...]:
     """Name the tickets it concerns: usually one, two for a merge, none for events about people or organizations."""
-    body = _parse(delivery)
+    body = json_object(delivery)
     kind = _event_type(body)
     if kind is None:
         ids = [_trigger_ticket(body)]
@@ -75,7 +74,7 @@ def tickets(delivery: Delivery, site: Site) -> tuple[TicketRef, ...]:
 
 def read(delivery: Delivery, site: Site, ref: TicketRef) -> tuple[Event, ...]:
     """Return what the delivery says about this ticket: one event."""
-    body = _parse(delivery)
+    body = json_object(delivery)
     kind = _event_type(body)
     if kind is None:
         named = _trigger_ticket(body) == ref.id
@@ -85,18 +84,6 @@ def read(delivery: Delivery, site: Site, ref: TicketRef) -> tuple[Event, ...]:
     if kind == _MERGED and merged_into(body) == ref.id:  # the other one was poured into this ticket
         return (touched(delivery, fact_id(delivery, body), happened_at(delivery, body)),)
     return ()
-
-
-def _parse(delivery: Delivery) -> Mapping[str, Any]:
-    try:
-        body = json.loads(delivery.body)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(
-            f"expected JSON, got {len(delivery.body)} bytes that are not ({type(error).__name__})"
-        ) from None
-    if not isinstance(body, dict):
-        raise Unreadable(f"expected a JSON object, got {type(body).__name__}")
-    return body
 
 
 def _event_type(body: Mapping[str, Any]) -> str | None:

@@ -13,6 +13,19 @@ depends_on = None
 
 def upgrade() -> None:
     """Bring the schema forward."""
+    _calls()
+    _deliveries()
+    _events()
+    _looks()
+    _modes()
+    _moves()
+    _policies()
+    _switches()
+    _tickets()
+    _arrivals()
+
+
+def _calls() -> None:
     op.create_table(
         "calls",
         sa.Column("key", sa.Text(), nullable=False),
@@ -34,6 +47,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("open = true"),
         postgresql_where=sa.text("open = true"),
     )
+
+
+def _deliveries() -> None:
     op.create_table(
         "deliveries",
         sa.Column("row", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -48,6 +64,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("row"),
         sa.UniqueConstraint("vendor", "site", "vendor_id"),
     )
+
+
+def _events() -> None:
     op.create_table(
         "events",
         sa.Column("ref", sa.Text(), nullable=False),
@@ -56,6 +75,9 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("ref", "event"),
     )
+
+
+def _looks() -> None:
     op.create_table(
         "looks",
         sa.Column("row", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -69,6 +91,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("row"),
     )
     op.create_index("looks_of_ticket", "looks", ["ref", "at"], unique=False)
+
+
+def _modes() -> None:
     op.create_table(
         "modes",
         sa.Column("site", sa.Text(), nullable=False),
@@ -76,6 +101,9 @@ def upgrade() -> None:
         sa.Column("since", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("site"),
     )
+
+
+def _moves() -> None:
     op.create_table(
         "moves",
         sa.Column("row", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -87,6 +115,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("row"),
     )
     op.create_index("moves_of_site", "moves", ["site", "at", "adoptive", "braking"], unique=False)
+
+
+def _policies() -> None:
     op.create_table(
         "policies",
         sa.Column("revision", sa.Text(), nullable=False),
@@ -96,6 +127,9 @@ def upgrade() -> None:
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("revision"),
     )
+
+
+def _switches() -> None:
     op.create_table(
         "switches",
         sa.Column("scope", sa.Text(), nullable=False),
@@ -103,6 +137,9 @@ def upgrade() -> None:
         sa.Column("since", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("scope"),
     )
+
+
+def _tickets() -> None:
     op.create_table(
         "tickets",
         sa.Column("ref", sa.Text(), nullable=False),
@@ -115,6 +152,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("ref"),
     )
     op.create_index("tickets_due", "tickets", ["due_at"], unique=False)
+
+
+def _arrivals() -> None:
     op.create_table(
         "arrivals",
         sa.Column("delivery", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
