@@ -219,7 +219,6 @@ class Condition:
     example: str
     summary: str
     build: Callable[[Any], Question]
-    uses: frozenset[str] = field(default_factory=frozenset)
 
 
 REGISTRY: dict[str, Condition] = {}

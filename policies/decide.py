@@ -28,6 +28,8 @@ from policies.verdicts import Verdict, after_firing, asks_for_messages, next_loo
 SIBLINGS_WAIT = timedelta(milliseconds=300)
 """How long a move waits, once, for other facts of the save that caused it (decision 3)."""
 
+SIBLINGS = "for other facts of the same save may still come"
+
 
 def decide(
     policy: Policy,
@@ -135,7 +137,7 @@ def _decided(
         return Decision(case=case, events=fresh, next_look=look, why=why, trace=trace, given_up=given_up)
     hold = _hold(case, winner, fresh, facts, now)
     if hold is not None:
-        first = hold.until - SIBLINGS_WAIT if hold.reason == "siblings" and hold.until else case.waiting_since
+        first = hold.until - SIBLINGS_WAIT if hold.reason == SIBLINGS and hold.until else case.waiting_since
         held = replace(case, held=(hold, *paused), waiting_since=first)
         looks = (hold.until, next_look(held, verdicts, now))
         return Decision(
@@ -167,7 +169,7 @@ def _hold(case: Case, winner: Verdict, fresh: Sequence[Event], facts: Facts, now
     first = case.waiting_since or max(arrived, default=None)
     if first is None or first + SIBLINGS_WAIT <= now:
         return None
-    return Hold(rule=name, level=to, reason="siblings", until=first + SIBLINGS_WAIT)
+    return Hold(rule=name, level=to, reason=SIBLINGS, until=first + SIBLINGS_WAIT)
 
 
 def _still_worked_on(case: Case, winner: Verdict, now: datetime) -> Hold | None:
