@@ -62,10 +62,12 @@ def _untested(policy: Policy, source: str) -> list[str]:
 def _targets(policy: Policy, vendors: Mapping[str, Connector]) -> list[str]:
     found = []
     for level in policy.levels:
-        for place, target in level.targets.items():
-            connector = vendors.get(place.partition("/")[0])
+        for at in {*level.places, *level.fallbacks, *(level.out_of_hours.places if level.out_of_hours else ())}:
+            vendor, _, site = at.partition("/")
+            connector = vendors.get(vendor)
             if connector is None:
-                found.append(f"level {level.number}: there is no vendor {place!r}; there are {', '.join(vendors)}")
-            else:
-                found += [f"level {level.number}, {place}: {what}" for what in connector.check_target(target)]
+                found.append(f"level {level.number}: there is no vendor {at!r}; there are {', '.join(vendors)}")
+                continue
+            for target in level.targets(vendor, site):
+                found += [f"level {level.number}, {at}: {what}" for what in connector.check_target(target)]
     return found

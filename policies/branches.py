@@ -14,9 +14,10 @@ from typing import Any
 
 from policies.calendars import DAY, Calendar
 from policies.conditions import AllOf, AnyOf, Leaf, Node, Not, leaf, leaves
+from policies.durations import Duration
 from policies.model import Priority, Status
 from policies.phrases import DEGREES, RATINGS
-from policies.policy import Duration, Policy, Rule
+from policies.policy import Policy, Rule
 from policies.ranges import Among, Called, Lasting, Range
 from policies.strain import COUNTERS, SIDES, reached_at
 from policies.values import counted, ordered, words

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from policies.policy import Duration
+from policies.durations import Duration
 
 Window = tuple[int, int]
 """Opening and closing in minutes after local midnight; a closing above 1440 is on the next day."""

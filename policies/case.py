@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from policies.commands import Command, Mode
+from policies.commands import Command, Mode, Notice
 from policies.conditions import Answer, Cause
 from policies.model import Event, Ticket, TicketRef
+from policies.policy import LevelBudget
 from policies.story import Story
 
 ECHO_WINDOW = timedelta(minutes=15)
@@ -48,8 +49,20 @@ class Fired:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What a ticket was before we moved it to `level`: ticket fields and their values, ids where there are ids."""
+
+    level: int
+    level_before: int
+    values: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """A move that is wanted and not made yet, with the reason; `until` None means until something changes."""
+    """A move that is wanted and not made yet, with the reason; `until` None means until something changes.
+
+    `since`: when it was first held for this reason, where that matters for how long it may be.
+    """
 
     rule: str
     level: int
@@ -64,7 +77,10 @@ class Case:
 
     `adopted_at`: causes that arose before it do not count. `pinned`: the policy revision of an escalated case
     (decision 10). `told`: the sort key of the newest event folded into `ticket` and `story`. `left_by`: who had the
-    ticket when it came to its level.
+    ticket when it came to its level. `moved_at`: when we moved it, latest last. `before`: what to restore on the way
+    down, the highest level last. `calm`: since when a reason to come down has been so, by its name. `promised`: the
+    resolution time that was told when it came to its level. `reminded`, `reviewed`: how often people were reminded at
+    this level, and `reviewed_at` the last time of the latter.
     """
 
     ref: TicketRef
@@ -85,11 +101,26 @@ class Case:
     left_by: str | None = None
     moves: int = 0
     waiting_since: datetime | None = None
+    moved_at: tuple[datetime, ...] = ()
+    before: tuple[Before, ...] = ()
+    calm: Mapping[str, datetime] = field(default_factory=dict)
+    promised: datetime | None = None
+    reminded: int = 0
+    reviewed: int = 0
+    reviewed_at: datetime | None = None
 
     @classmethod
     def fresh(cls, ref: TicketRef, now: datetime) -> Case:
         """A ticket nobody has told us about yet."""
         return cls(ref=ref, level_since=now, ticket=Ticket(ref=ref))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """How many tickets came to a level within its budget's stretch of time, and when the first of them leaves it."""
+
+    count: int
+    free_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +130,7 @@ class Facts:
     `mode_since`: when the site's mode was last changed. `paused`: the reason why no writes are made now, `paused_rules`
     the same for single rules. `adoptive_left`: how many tickets that existed before may still be escalated this hour,
     and `adoptive_again` when that changes. `fetched`: fields the vendor has just been asked for. `program`: the version
-    that decides.
+    that decides. `used`: what of the levels' budgets is used. `turns`: how many moves each level has got so far.
     """
 
     mode: Mode = Mode.ACT
@@ -110,6 +141,8 @@ class Facts:
     adoptive_again: datetime | None = None
     fetched: frozenset[str] = frozenset()
     program: str = ""
+    used: Mapping[int, Used] = field(default_factory=dict)
+    turns: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +170,8 @@ class Decision:
     `command`: what to do at the vendor, if anything. `given_up`: earlier operations that are not to be sent any more.
     `events`: the events as they were judged, to be stored. `adoptive`: this move counts against the hourly budget for
     tickets that existed before. `observed`: the command that would have been given, had the mode allowed it.
+    `notices`: messages to people. `warnings`: sentences about what was done all the same. `reserves`: the level budget
+    that this move takes from, and must be checked against when it is stored.
     """
 
     case: Case
@@ -149,6 +184,9 @@ class Decision:
     trace: tuple[RuleTrace, ...] = ()
     given_up: Mapping[str, End] = field(default_factory=dict)
     adoptive: bool = False
+    notices: tuple[Notice, ...] = ()
+    warnings: tuple[str, ...] = ()
+    reserves: LevelBudget | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from policies.model import JSON, Priority
@@ -73,11 +73,54 @@ Target = Mapping[str, JSON]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """Somebody to tell: an e-mail address, or whoever is on call, `otherwise` an address if nobody is."""
+
+    address: str | None = None
+    on_call: str | None = None
+    otherwise: str | None = None
+
+    def __str__(self) -> str:
+        return self.address or f"{self.on_call} (on call)"
+
+
+class Occasion(StrEnum):
+    """Why people are told something."""
+
+    ESCALATED = "escalated"
+    CAME_DOWN = "came_down"
+    RULE = "rule"  # a rule that only tells
+    NOT_TAKEN = "not_taken"  # a reminder
+    REVIEW = "review"
+    CONFIRMATION = "confirmation"  # a move waits for somebody to agree
+    BUDGET = "budget"  # a level gets more than its budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A message to people, outside the ticket (decision 20). `operation` makes it safe to send twice.
+
+    `rule`: by which rule or level; a pause of the rule stops it. `subject` is one line; `note` holds the issue, the
+    level and the expected resolution time, and no markup.
+    """
+
+    operation: str
+    occasion: Occasion
+    rule: str
+    to: tuple[Recipient, ...]
+    subject: str
+    note: Note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """Bring the ticket to a level.
 
     `operation` is the same for the same decision, however often it is computed; with it a write can be recognised
     at the vendor. `priority` is the value to set (None: leave it). `mode` NOTE means: write the note only.
+    `fallbacks` are targets to try in order where the one before is refused. `turn` counts the moves to this level: the
+    turn of a pool's members. `restore`, coming down: ticket fields and the values they had before (ids; None: nobody),
+    instead of a target.
     """
 
     operation: str
@@ -89,3 +132,6 @@ class Command:
     priority: Priority | None
     note: Note
     mode: Mode = Mode.ACT
+    fallbacks: tuple[Target, ...] = ()
+    turn: int = 0
+    restore: Mapping[str, str | None] = field(default_factory=dict)

@@ -12,8 +12,9 @@ from policies.branches import NONE, PRIORITIES, STATUSES, Answers, Branch, Part
 from policies.commands import Mode
 from policies.conditions import leaves
 from policies.findings import Finding, Reason, listed, named, said
+from policies.levels import Step
 from policies.model import Priority
-from policies.policy import Policy, Step
+from policies.policy import Policy
 from policies.ranges import Among
 
 _MOST_COMPARED = 200

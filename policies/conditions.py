@@ -14,8 +14,9 @@ from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from policies.calendars import Clock
+from policies.durations import Duration
 from policies.model import Ticket
-from policies.policy import Duration, Policy
+from policies.policy import Policy
 from policies.story import Story
 
 TIMED: set[str] = set()
@@ -35,6 +36,7 @@ class Moment:
     """All that a question may look at.
 
     `clock_for` gives the clock a duration counts on. `left_by` is who had the ticket before it came to this level.
+    `promised` is the resolution time that was told then.
     `fetched` is what the vendor has just been asked for: what it did not tell then, it does not have. `found` keeps
     what each question found, because several rules ask the same, and asking again for a later moment changes only
     those that wait for a time. `lasted` keeps how long something has lasted, in words, by its clock and beginning.
@@ -48,6 +50,7 @@ class Moment:
     now: datetime
     clock_for: Callable[[Duration], Clock]
     left_by: str | None = None
+    promised: datetime | None = None
     fetched: frozenset[str] = frozenset()
     found: dict[Question, Finding] = field(default_factory=dict)
     lasted: dict[tuple[bool, datetime], str] = field(default_factory=dict)
@@ -56,8 +59,8 @@ class Moment:
         """Return the same situation at a later time (spelled out: `replace` costs more than all the rest of a look)."""
         return Moment(
             policy=self.policy, ticket=self.ticket, story=self.story, level=self.level, level_since=self.level_since,
-            now=now, clock_for=self.clock_for, left_by=self.left_by, fetched=self.fetched, found=self.found,
-            lasted={},
+            now=now, clock_for=self.clock_for, left_by=self.left_by, promised=self.promised,
+            fetched=self.fetched, found=self.found, lasted={},
         )  # fmt: skip
 
 

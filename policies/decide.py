@@ -18,6 +18,7 @@ from policies.echoes import by_its_requester, judged, recognised
 from policies.handoff import Handoff, explained, write_note
 from policies.ladder import adopted, followed, ground, has_ended, in_scope
 from policies.model import Event, Kind, Role, Ticket
+from policies.moments import Clocks
 from policies.policy import Policy
 from policies.shifts import Shift, field_of, words_of
 from policies.story import Story
@@ -208,7 +209,7 @@ def _moved(
     given_up: dict[str, End],
 ) -> Decision:
     before, since = ground(case)
-    finding = explained(policy, winner.rule, case.story, winner.finding, now)
+    finding = explained(Clocks(policy, case), winner.rule, winner.finding, now)
     command, why = _command(policy, case, before, winner, finding, facts, now)
     observed = command.mode is Mode.OBSERVE
     pending = Pending(

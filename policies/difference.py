@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from policies import sentences as say
 from policies.calendars import Calendar
-from policies.policy import Example, Level, Policy, Rule
+from policies.levels import Level
+from policies.policy import Example, Policy, Rule
 
 Words = Mapping[str, Sequence[str]]
 """What is said of one thing, in lines under a label each."""
@@ -101,7 +102,7 @@ def _level(policy: Policy, level: Level) -> Words:
         "role": [level.role] if level.role else [],
         "path": [level.path.value],
         "takes": [level.take.value],
-        "who": [f"{place}: {say.target(target)}" for place, target in level.targets.items()],
+        "who": [f"{at}: {say.target(place.target)}" for at, place in level.places.items()],
         "priority": [say.priority(level)] if level.priority else [],
         "taken within": [say.counted(level.taken_within, policy.calendar)] if level.taken_within else [],
         "solved within": [say.counted(level.expected_resolution, policy.calendar)] if level.expected_resolution else [],

@@ -17,7 +17,7 @@ from typing import Any
 import policies.questions
 import policies.strain
 import policies.waiting  # noqa: F401 - all three fill the registry of conditions
-from policies import grammar, signs
+from policies import grammar, rungs, signs
 from policies.calendars import DAY, Calendar, public_holidays
 from policies.examples import examples
 from policies.model import Status
@@ -173,7 +173,7 @@ def sections(
         "applies_to": table(grammar.site, lambda _: grammar.scope).meaning(
             "Which tickets it is about, by vendor or vendor/site; what is not named is never read further or changed."
         ),
-        "levels": grammar.levels.meaning("The ladder."),
+        "levels": rungs.levels.meaning("The ladder."),
         "rules": itself,
     }
     reopening = named("choice", ("continue", "restart"))

@@ -16,10 +16,11 @@ from policies.case import CONVERSATION, Case, Decision, Facts, Needs
 from policies.commands import Mode
 from policies.conditions import AllOf, Answer, AnyOf, Cause, Leaf, Node, Not
 from policies.decide import decide
+from policies.durations import Duration
 from policies.ladder import has_ended
 from policies.model import TICKET_FIELDS, Event
 from policies.moments import pauses_of
-from policies.policy import Duration, Policy, Rule
+from policies.policy import Policy, Rule
 from policies.stopping import endings
 from policies.verdicts import Verdict, next_look, verdicts_of
 

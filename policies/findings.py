@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from policies.branches import Answers, Branch, Part, TooMany
-from policies.policy import Level, Policy, Rule, Step
+from policies.levels import Level, Step
+from policies.policy import Policy, Rule
 
 Place = tuple[str | int, ...]
 """The keys and indexes that lead to a part of the document."""
@@ -51,7 +52,7 @@ class Reason:
             return level, self.top
         if self.rule.go_to is Step.NEXT_LEVEL:
             return (min(level + 1, self.top),) * 2
-        return (int(self.rule.go_to),) * 2
+        return (self.rule.go_to or 0,) * 2
 
     def climbs(self, branch: Branch) -> tuple[int, ...]:
         """Return the levels at which the branch can be true and the rule leads up."""

@@ -9,9 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from policies.calendars import DAY, Calendar, Window
-from policies.commands import Mode, Take, Target
-from policies.model import Priority
-from policies.policy import Choice, Level, Path, PriorityChange, Severity, Tier
+from policies.policy import Choice, Severity, Tier
 from policies.shapes import (
     Gather,
     Schema,
@@ -20,17 +18,13 @@ from policies.shapes import (
     doubles,
     either,
     expected,
-    length,
     many,
     one_or_many,
     record,
-    section,
     shape,
     table,
     text,
     unknown,
-    whole,
-    word,
 )
 from policies.source import Fault, Node, nearest
 
@@ -46,11 +40,6 @@ SCOPES = {
 }
 """The words of `applies_to`, and the ticket fields they look at."""
 
-NOTE_FIELDS = ("level", "level_name", "ticket", "subject", "tier", "priority", "requester", "organization", "rule")
-"""What a level's own text may put into a note, as `{field}`."""
-
-_LONGEST_NOTE = 1000
-_NOTE_FIELD = re.compile(r"\{([^{}]*)\}")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SITE = re.compile(r"[a-z][a-z0-9_]*(/[\w.-]+)?")
 _WINDOW = re.compile(r"(\d\d?):([0-5]\d) ?- ?(\d\d?):([0-5]\d)")
@@ -217,78 +206,5 @@ def tiers(node: Node) -> tuple[Tier, ...]:
     for tier, item in list(zip(found, node.items or (), strict=True))[:-1]:
         if not (tier.organizations or tier.tags or tier.field_values):
             gather.add(item.problem(f'"{tier.name}" matches every customer, so the tiers below it are never reached'))
-    gather.settle()
-    return found
-
-
-# --- levels ---------------------------------------------------------------------------------------------------
-@shape({"type": "object", "minProperties": 1})
-def _target(node: Node) -> Target:
-    if not node.pairs:
-        raise expected(node, "the vendor's words for a place, such as {group: Support}")
-    target: Target = node.plain
-    return target
-
-
-_raised = section(may={"at_least": word(Priority, "priority"), "set": word(Priority, "priority")})
-
-
-@shape({**_raised.schema, "minProperties": 1, "maxProperties": 1})
-def _priority(node: Node) -> PriorityChange:
-    if node.pairs is None or len(node.pairs) != 1:
-        raise expected(node, "{at_least: high}, which never lowers, or {set: high}")
-    found = _raised(node)
-    return PriorityChange(to=next(iter(found.values())), raise_only="at_least" in found)
-
-
-@shape({"type": ["string", "number"], "maxLength": _LONGEST_NOTE})
-def _note(node: Node) -> str:
-    if len(text(node)) > _LONGEST_NOTE:
-        raise Fault(node.problem(f"a level's note has at most {_LONGEST_NOTE} characters; this has {len(node.text)}"))
-    if re.search(r"[{}]", _NOTE_FIELD.sub("", node.text)):
-        raise Fault(node.problem("a { or } without its partner"))
-    for field in _NOTE_FIELD.findall(node.text):
-        if field not in NOTE_FIELDS:
-            known = f"; known here: {', '.join(NOTE_FIELDS)}"
-            near = nearest(field, NOTE_FIELDS)
-            raise Fault(node.problem(f"there is no {{{field[:40]}}}{'' if near else known}", near))
-    return node.text
-
-
-_NEEDED: dict[str, Shape[Any]] = {
-    "level": whole.meaning("1 is the frontline, where every ticket starts; then upwards without gaps."),
-    "name": text,
-}
-_OPTIONAL: dict[str, Shape[Any]] = {
-    "role": text.meaning("What this level is for, in words for people."),
-    "path": word(Path, "path").meaning("functional: to more expertise; hierarchical: to more authority."),
-    "take": word(Take, "way to take").meaning(
-        "ownership: the ticket moves to the target; oversight: it stays, and the people in the target watch it."
-    ),
-    "targets": table(site, lambda _: _target).meaning("Where the level lives, by vendor or vendor/site."),
-    "priority": _priority.meaning("{at_least: high} raises and never lowers; {set: high} does both."),
-    "expected_resolution": length.meaning("The note names the time by which it should be solved."),
-    "taken_within": length.meaning("The note asks to take the ticket by then."),
-    "note": _note.meaning(f"Your own text in the note; it may use {', '.join(f'{{{f}}}' for f in NOTE_FIELDS)}."),
-    "mode": word(Mode, "mode").meaning(
-        "How far Stepladder may go here; the most careful of site, level and rule counts."
-    ),
-}
-_levels = many(record(lambda level, **rest: Level(number=level, **rest), _NEEDED, _OPTIONAL), "a list of levels")
-
-
-@shape({**_levels.schema, "minItems": 2})
-def levels(node: Node) -> tuple[Level, ...]:
-    """Read the ladder."""
-    found = _levels(node)
-    gather = Gather(doubles(node, "name", "level"))
-    for wanted, (level, item) in enumerate(zip(found, node.items or (), strict=True), 1):
-        if level.number != wanted:
-            gather.add(
-                item.follow(["level"]).problem(f"levels are listed from 1 upwards without gaps; expected {wanted}")
-            )
-            break
-    if len(found) < 2:
-        gather.add(node.problem("a ladder has at least two levels"))
     gather.settle()
     return found

@@ -15,12 +15,14 @@ from zoneinfo import ZoneInfo
 from policies.case import Case
 from policies.commands import Line, Mode, Note, Span, Speech, Take
 from policies.conditions import Answer, Finding
+from policies.durations import Duration
+from policies.levels import Level
 from policies.masking import masked
 from policies.model import Named
-from policies.moments import clock_for
-from policies.policy import Duration, Level, Policy, Rule
+from policies.moments import Clocks
+from policies.policy import Policy, Rule
 from policies.questions import tier_of
-from policies.story import Said, Story
+from policies.story import Said
 from policies.values import spoken
 
 MARK = "Stepladder"
@@ -52,13 +54,13 @@ class Handoff:
         return f"{self.rule.name}: {found}" if found else self.rule.name
 
 
-def explained(policy: Policy, rule: Rule, story: Story, finding: Finding, now: datetime) -> Finding:
+def explained(clocks: Clocks, rule: Rule, finding: Finding, now: datetime) -> Finding:
     """Add to the first time question behind a yes what part of the time did not count, and why."""
     timed = next((a for a in finding.support if a.start is not None), None)
     if timed is None or timed.start is None:
         return finding
     sums: dict[str, timedelta] = {}
-    clock = clock_for(policy, rule, story, Duration(length=timedelta(0), clock=timed.on_clock))
+    clock = clocks.of(rule)(Duration(length=timedelta(0), clock=timed.on_clock))
     for interval in clock.proof(timed.start, now):
         if not interval.counted:
             sums[interval.reason] = sums.get(interval.reason, timedelta(0)) + interval.length
@@ -250,7 +252,7 @@ def _values(handoff: Handoff) -> dict[str, str]:
 def _deadline(handoff: Handoff, length: Duration | None) -> datetime | None:
     if length is None:
         return None
-    clock = clock_for(handoff.policy, handoff.rule, handoff.case.story, length)
+    clock = Clocks(handoff.policy, handoff.case).for_level(handoff.level.number, length)
     return clock.deadline(handoff.now, length.length, handoff.now)
 
 

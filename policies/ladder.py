@@ -37,7 +37,7 @@ def _with_targets(policy: Policy, choice: Choice, ticket: Ticket) -> Choice:
     """Count the groups that levels move tickets to as named too: our own move must not lose sight of a ticket."""
     if choice.field != "group" or not choice.only:
         return choice
-    targets = (level.target(ticket.ref.vendor, ticket.ref.site) for level in policy.levels)
+    targets = [target for level in policy.levels for target in level.targets(ticket.ref.vendor, ticket.ref.site)]
     return replace(choice, only=(*choice.only, *(group for target in targets for group in _groups(target))))
 
 
@@ -112,7 +112,8 @@ def _standing(policy: Policy, ticket: Ticket, otherwise: int) -> int:
     numbers = [
         level.number
         for level in policy.levels
-        if level.take is Take.OWNERSHIP and _stands_in(ticket, level.target(ticket.ref.vendor, ticket.ref.site))
+        if level.take is Take.OWNERSHIP
+        and any(_stands_in(ticket, target) for target in level.targets(ticket.ref.vendor, ticket.ref.site))
     ]
     return numbers[-1] if numbers and otherwise not in numbers else otherwise
 
@@ -202,9 +203,9 @@ def _moved_to(policy: Policy, case: Case, moving: Sequence[Shift]) -> int | None
 
 def _settled(policy: Policy, case: Case, facts: Facts, moved_at: datetime) -> Case:
     """Count every cause up to a person's move as dealt with: they saw the ticket and chose."""
-    fired, clocks = dict(case.fired), Clocks(policy, case.story)
+    fired, clocks = dict(case.fired), Clocks(policy, case)
     for rule in policy.rules:
-        finding = rule.when.ask(moment_of(policy, rule, case, facts, moved_at, clocks))
+        finding = rule.when.ask(moment_of(policy, clocks.of(rule), case, facts, moved_at))
         seen = [a for a in finding.answers if a.value and a.name not in _ASKED]
         causes = [c.id for a in seen for c in a.causes if c.since <= moved_at]
         before = fired.get(rule.name)

@@ -18,9 +18,11 @@ from policies.calendars import DAY, Calendar
 from policies.commands import Take
 from policies.comparing import compared
 from policies.conditions import leaves
+from policies.durations import Duration
 from policies.findings import Finding, Place, listed, named, reasons
+from policies.levels import Level
 from policies.model import Status
-from policies.policy import Choice, Duration, Level, Policy
+from policies.policy import Choice, Policy
 from policies.source import Fault, Node, read
 
 __all__ = ["Finding", "lint"]
@@ -78,7 +80,7 @@ def _targets(policy: Policy) -> Iterator[Finding]:
             vendor, _, name = site.partition("/")
             if level.target(vendor, name):
                 continue
-            some = [place for place in level.targets if place.startswith(f"{vendor}/")] if not name else []
+            some = [place for place in level.places if place.startswith(f"{vendor}/")] if not name else []
             only = f", only for {listed(some)}" if some else ""
             sentence = f"has no target for {site}{only}: a ticket there would be moved to nobody"
             yield _warning(named(level), sentence, "levels", level.number - 1)

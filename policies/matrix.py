@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from policies import sentences as say
 from policies.commands import Take
-from policies.policy import Level, Policy
+from policies.levels import Level
+from policies.policy import Policy
 from policies.sheet import Block, Grid, Pairs, Points, Section, Sheet
 
 _NOBODY = "—"
@@ -52,7 +53,7 @@ def _row(policy: Policy, level: Level) -> tuple[str, ...]:
 
 
 def _who(level: Level) -> tuple[str, ...]:
-    return tuple(f"{place}: {say.target(target)}" for place, target in level.targets.items()) or ("nobody is named",)
+    return tuple(f"{at}: {say.target(place.target)}" for at, place in level.places.items()) or ("nobody is named",)
 
 
 def _level(policy: Policy, level: Level) -> Section:

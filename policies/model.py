@@ -145,6 +145,9 @@ class Ticket:
     custom: Mapping[str, str | None] = field(default_factory=dict)  # other fields named in stepladder.toml
     portal: bool | None = None  # may a requester read comments that are not marked internal?
     created_at: datetime | None = None
+    due_at: datetime | None = None  # the date that was promised, where the ticket carries one
+    sla_breach_at: datetime | None = None  # when the vendor's own promise breaks next; None: none is running
+    blocked_by: tuple[str, ...] = ()  # keys of open tickets or issues that must be solved before this one
 
     def knows(self, name: str) -> bool:
         """Say whether this field was told (it may still be empty)."""

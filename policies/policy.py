@@ -2,109 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from enum import StrEnum
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from policies.commands import Mode, Take, Target
-from policies.model import Priority, Status
+from policies.commands import Mode, Recipient
+from policies.durations import Duration
+from policies.levels import Level, Path, Step
+from policies.model import Status
 from policies.phrases import Frustration
 
 if TYPE_CHECKING:
     from policies.calendars import Calendar
     from policies.conditions import Node
-
-_PART = re.compile(r"(\d{1,9})\s*([smhd])")
-_DURATION = re.compile(r"(\d{1,9}\s*[smhd]\s*)+(?P<clock>\bclock)?")
-_LOOSE = re.compile(r"(\d{1,9})\s*(s|m|h|d)(?:ecs?|econds?|ins?|inutes?|rs?|ours?|ays?)( clock)?")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_LONGEST = 3650 * 86_400
-
-
-class Path(StrEnum):
-    """Why a level is higher: more expertise, or more authority."""
-
-    FUNCTIONAL = "functional"
-    HIERARCHICAL = "hierarchical"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Duration:
-    """A length of time. It counts the calendar that applies, or every minute if `clock` is said."""
-
-    length: timedelta
-    clock: bool = False
-    text: str = ""
-
-    def __str__(self) -> str:
-        return self.text
-
-    @classmethod
-    def parse(cls, value: object) -> Duration:
-        """Read `15m`, `4h`, `2d`, `1h 30m`, `90s`, `30m clock`. Raises ValueError with a sentence.
-
-        A day is 24 hours of counted time: in a calendar of eight hours, `1d` takes three working days.
-        """
-        text = str(value).strip()
-        found = _DURATION.fullmatch(text)
-        if not found:
-            raise ValueError(f'"{text[:40]}" is not a duration like 15m, 4h, 2d, "1h 30m" or "30m clock"{_hint(text)}')
-        seconds = sum(int(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
-        if not 1 <= seconds <= _LONGEST:
-            raise ValueError(f'"{text}" is out of bounds: a duration is at least 1s and at most 3650d')
-        return cls(length=timedelta(seconds=seconds), clock=bool(found["clock"]), text=text)
-
-
-def _hint(text: str) -> str:
-    if text.isdecimal():
-        return f"; a unit is missing: did you mean {text[:9]}m or {text[:9]}h?"
-    loose = _LOOSE.fullmatch(text.casefold())
-    return f"; did you mean {loose[1]}{loose[2]}{loose[3] or ''}?" if loose else ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriorityChange:
-    """What a level does to the priority: `to` is set, or only raised to if `raise_only`."""
-
-    to: Priority
-    raise_only: bool
-
-    def applied(self, now: Priority | None) -> Priority | None:
-        """Return the priority to write, or None to leave it. `at_least` never lowers; a missing priority is raised."""
-        if now == self.to or (self.raise_only and now is not None and now >= self.to):
-            return None
-        return self.to
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
-    """One step of the ladder. `targets` by vendor, or by `vendor/site` where one site differs."""
-
-    number: int
-    name: str
-    role: str = ""
-    path: Path = Path.FUNCTIONAL
-    take: Take = Take.OWNERSHIP
-    targets: Mapping[str, Target] = field(default_factory=dict)
-    priority: PriorityChange | None = None
-    expected_resolution: Duration | None = None
-    taken_within: Duration | None = None
-    note: str | None = None
-    mode: Mode | None = None
-
-    def target(self, vendor: str, site: str) -> Target:
-        """Where this level lives at one site; empty if the policy names nothing for it."""
-        return self.targets.get(f"{vendor}/{site}") or self.targets.get(vendor) or {}
-
-
-class Step(StrEnum):
-    """Where a rule leads, if it does not name the level itself."""
-
-    NEXT_LEVEL = "next_level"
-    REQUESTED_LEVEL = "requested_level"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,15 +28,79 @@ class WaitIf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A reason to escalate. Fires once per cause; `again` lets it fire once more for the same cause, later."""
+    """A reason to escalate, or only to tell somebody (`go_to` None). Fires once per cause; `again`: once more, later.
+
+    `implied`: no rule of the document, but what a level's `if_not_taken` says.
+    """
 
     name: str
     when: Node
-    go_to: int | Step
+    go_to: int | Step | None = None
+    tell: tuple[Recipient, ...] = ()
     again: Duration | None = None
     calendar: str | None = None
     wait_if: WaitIf | None = None
     mode: Mode | None = None
+    implied: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComeDown:
+    """A reason to come down again: `when` has been so for `lasting`, without a break."""
+
+    name: str
+    start: int
+    when: Node
+    lasting: Duration
+    go_to: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """At most so many moves in a stretch of time, every minute counted."""
+
+    at_most: int
+    per: Duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelBudget(Budget):
+    """At most so many tickets come to a level in a stretch of time; above it moves are held, or only warned of."""
+
+    level: int
+    hold: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What must be recorded before a ticket goes to a level on this path; at most so long it waits for that.
+
+    `need`: `steps_tried`, a ticket field, or `custom.<name>`.
+    """
+
+    path: Path
+    need: tuple[str, ...]
+    at_most: Duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guards:
+    """What keeps a policy from escalating too much. `never_hold`: for these tickets only `never` counts."""
+
+    never: Node | None = None
+    min_time_between: Duration | None = None
+    per_ticket: Budget | None = None
+    level_budgets: tuple[LevelBudget, ...] = ()
+    evidence: Evidence | None = None
+    never_hold: Node | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """People who may confirm, snooze and hold: ids or names as the vendors show them; `tell` is how to reach them."""
+
+    people: tuple[str, ...]
+    tell: tuple[Recipient, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +127,7 @@ class Tier:
     organizations: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     field_values: tuple[str, ...] = ()
+    calendar: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +152,11 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """One escalation policy for every site. `revision` is a hash of the text with its holidays expanded."""
+    """One escalation policy for every site. `revision` is a hash of the text with its holidays expanded.
+
+    `calendar_from`: the field that names a customer's calendar. `pause_linked`: for how long at most time stands still
+    while an open linked issue blocks the ticket (None: it does not).
+    """
 
     name: str
     revision: str
@@ -195,6 +175,11 @@ class Policy:
     review_by: date | None = None
     frustration: Frustration | None = None
     csat: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    calendar_from: str | None = None
+    pause_linked: Duration | None = None
+    roles: Mapping[str, People] = field(default_factory=dict)
+    come_down: tuple[ComeDown, ...] = ()
+    guards: Guards = Guards()
 
     def level(self, number: int) -> Level:
         """Return a level by number; numbers run from 1 without gaps."""

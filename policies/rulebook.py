@@ -9,8 +9,10 @@ from typing import Any
 
 from policies import conditions
 from policies.commands import Mode
+from policies.durations import Duration
+from policies.levels import Step
 from policies.phrases import DEGREES
-from policies.policy import Duration, Rule, Step, WaitIf
+from policies.policy import Rule, WaitIf
 from policies.shapes import (
     Gather,
     Shape,

@@ -10,8 +10,10 @@ from typing import Any
 from policies.calendars import DAY, Calendar, Window
 from policies.commands import Mode, Take
 from policies.conditions import REGISTRY, AllOf, AnyOf, Leaf, Node, Not
+from policies.durations import Duration
+from policies.levels import Level, Step
 from policies.model import JSON
-from policies.policy import Choice, Duration, Level, Policy, Rule, Step, Tier
+from policies.policy import Choice, Policy, Rule, Tier
 from policies.values import counted as counted_by
 from policies.wording import COMPARED, NOUNS, SAID, compared, is_so, plain
 from policies.wording import listed as listed

@@ -14,7 +14,7 @@ from datetime import date
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
-from policies.policy import Duration
+from policies.durations import Duration
 from policies.source import MAX_PROBLEMS, Fault, Node, Problem, nearest
 
 T = TypeVar("T")

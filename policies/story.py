@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 MOST_COUNTED = 50
 """Of how many hand-overs, owners and messages the times are kept; no policy counts further."""
@@ -29,6 +29,23 @@ class Request:
     at: datetime
     by: str | None
     level: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What an agent told Stepladder in the first line of an internal comment: `/confirm`, `/decline`, `/snooze 4h`…
+
+    `verb`: confirm, decline, snooze, hold or release. `level` and `length` where one was named; lengths count every
+    minute.
+    """
+
+    id: str
+    at: datetime
+    verb: str
+    by_id: str
+    by: str | None = None
+    level: int | None = None
+    length: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +75,8 @@ class Story:
     known, from creation on or by a fetch. `since`: when a field took its present value; `times`: how often it took
     which (`priority=urgent`), the same even if an earlier event comes late. `ours`: fields whose value Stepladder
     wrote, which is never a cause; `implied`: fields of which only a picture told, so that nobody knows yet who set it.
+    `orders`: what agents told Stepladder to do, latest last; whether they may, the policy's roles say. `blocked`: from
+    when on open linked tickets blocked it (`yes`) or not (`no`).
     """
 
     created_at: datetime | None = None
@@ -89,6 +108,8 @@ class Story:
     ours: frozenset[str] = frozenset()
     implied: frozenset[str] = frozenset()
     ended: str | None = None
+    orders: tuple[Order, ...] = ()
+    blocked: tuple[Since, ...] = ()
 
     def took(self, name: str) -> datetime | None:
         """When the field took its present value."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from policies.calendars import duration
 from policies.conditions import Wrong
-from policies.policy import Duration
+from policies.durations import Duration
 
 _ORDERS: dict[str, Callable[[int, int], bool]] = {
     "at_least": lambda found, wanted: found >= wanted,

@@ -41,13 +41,13 @@ class Verdict(NamedTuple):
 
 def verdicts_of(policy: Policy, case: Case, facts: Facts, now: datetime) -> list[Verdict]:
     """Ask every rule."""
-    clocks = Clocks(policy, case.story)
+    clocks = Clocks(policy, case)
     moments: dict[str, Moment] = {}  # one for each calendar, so that what is asked twice is found once
     verdicts = []
     for rule in policy.rules:
-        calendar = rule.calendar or policy.calendar
+        calendar = rule.calendar or clocks.calendar
         if (moment := moments.get(calendar)) is None:
-            moments[calendar] = moment = moment_of(policy, rule, case, facts, now, clocks)
+            moments[calendar] = moment = moment_of(policy, clocks.of(rule), case, facts, now)
         finding = rule.when.ask(moment)
         causes, new, outcome = _cause(rule, case, finding, moment)
         paused = facts.paused or facts.paused_rules.get(rule.name)

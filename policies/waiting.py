@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from policies.conditions import TIMED, Answer, Cause, Moment, Question, condition, saying
-from policies.policy import Duration
+from policies.durations import Duration
 from policies.values import counted, duration_of, spoken, yes_or_no
 
 

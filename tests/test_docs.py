@@ -19,7 +19,8 @@ from policies.conditions import REGISTRY
 from policies.document import PolicyError
 from policies.document import parse as parse_policy
 from policies.examples import VERBS
-from policies.grammar import NOTE_FIELDS, SCOPES
+from policies.grammar import SCOPES
+from policies.rungs import NOTE_FIELDS
 from policies.schema import schema_text
 
 ROOT = Path(__file__).parent.parent

@@ -13,8 +13,9 @@ from policies.branches import Answers, Branch, TooMany, duration_in, open_in_a_w
 from policies.calendars import Clock
 from policies.conditions import Moment, leaf, parsed
 from policies.document import parse
+from policies.durations import Duration
 from policies.model import TICKET_FIELDS, Named, Priority, Status, TicketRef, ticket_from
-from policies.policy import Duration, Policy, Rule
+from policies.policy import Policy, Rule
 from policies.ranges import Among, Called, Lasting
 from policies.story import Request, Since, Story, Words
 

@@ -18,7 +18,7 @@ def asked(say: Any, when: str, *events: Any, at: float = 60, level: int = 1, fet
     _, ticket, story = say.told(events)
     case = Case(ref=say.ref, level=level, level_since=say.at(0), ticket=ticket, story=story)
     rule, facts = policy.rules[0], Facts(fetched=frozenset(fetched))
-    moment = moment_of(policy, rule, case, facts, say.at(at), Clocks(policy, story))
+    moment = moment_of(policy, Clocks(policy, case).of(rule), case, facts, say.at(at))
     return rule.when.ask(moment).answers[0]
 
 
@@ -163,7 +163,7 @@ def possible(node: Node) -> set[bool]:
 def test_unknown_is_said_exactly_when_the_value_depends_on_it(say: Any, tree: Node) -> None:
     policy = say.policy("when: {level: 1}, go_to: 2")
     case = Case.fresh(say.ref, say.at(0))
-    moment = moment_of(policy, policy.rules[0], case, Facts(), say.at(0), Clocks(policy, case.story))
+    moment = moment_of(policy, Clocks(policy, case).of(policy.rules[0]), case, Facts(), say.at(0))
     found: Finding = tree.ask(moment)
     values = possible(tree)
     assert found.value == (None if len(values) == 2 else values.pop())

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from policies.case import End, Facts
 from policies.commands import Mode
+from policies.levels import Step
 from policies.model import Kind
-from policies.policy import Step
 
 URGENT = "when: {priority: urgent}, go_to: next_level"
 SLOW = "when: {unresolved_for: 1h}, go_to: 2"

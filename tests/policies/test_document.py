@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from policies import conditions
 from policies.commands import Mode, Take
 from policies.document import ALWAYS, PolicyError, dump, overdue, parse
+from policies.levels import PriorityChange, Step
 from policies.model import Priority, Status
 from policies.policy import Path as Way
-from policies.policy import Policy, PriorityChange, Step
+from policies.policy import Policy
 
 ROOT = Path(__file__).parents[2]
 
@@ -164,7 +165,9 @@ def test_without_calendars_every_minute_counts() -> None:
 
 @pytest.mark.parametrize("scalar", ["9:00", "no", "on", "0777", "1_000", "2027-01-01", "0x1F", "1e3", "y", "12:30:45"])
 def test_words_that_old_yaml_turned_into_something_else_stay_words(scalar: str) -> None:
-    assert parse(TEXT.replace("Team: 007", f"Team: {scalar}")).level(1).targets["board"] == {"field": {"Team": scalar}}
+    assert parse(TEXT.replace("Team: 007", f"Team: {scalar}")).level(1).target("board", "") == {
+        "field": {"Team": scalar}
+    }
 
 
 # --- revision, storage --------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.levels import Place
 from policies.masking import masked
 from policies.model import Named
 
@@ -87,7 +88,7 @@ def test_a_target_that_is_an_id_is_called_by_its_level(say: Any) -> None:
     from dataclasses import replace
 
     policy = say.policy(SLOW)
-    levels = tuple(replace(lv, targets={"desk": {"group": "360001234567"}}) for lv in policy.levels)
+    levels = tuple(replace(lv, places={"desk": Place(target={"group": "360001234567"})}) for lv in policy.levels)
     desk = say.desk(replace(policy, levels=levels))
     desk.look(0, say.born(priority="high"))
     text = desk.look(120).command.note.text

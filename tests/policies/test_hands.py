@@ -9,6 +9,7 @@ import pytest
 
 from policies.case import Facts
 from policies.commands import Mode
+from policies.levels import Place
 from policies.model import Actor, Kind, Named, Role
 
 WAITS = "when: {unresolved_for: 30m}, go_to: 2, wait_if: {human_active_within: 10m, at_most: 15m}"
@@ -126,7 +127,10 @@ def test_a_note_that_changed_nothing_only_suggests(say: Any) -> None:
 
 def test_a_team_that_a_level_names_by_a_field_is_in_scope_too(say: Any) -> None:
     policy = say.policy("when: {priority: urgent}, go_to: 2", scope="{groups: [Support]}")
-    levels = [dataclasses.replace(level, targets={"desk": {"field": {"team": "Experts"}}}) for level in policy.levels]
+    levels = [
+        dataclasses.replace(level, places={"desk": Place(target={"field": {"team": "Experts"}})})
+        for level in policy.levels
+    ]
     desk = say.desk(dataclasses.replace(policy, levels=tuple(levels)))
     desk.look(0, say.born())
     assert not desk.look(5, say.changed("g", 5, say.tom, group=("11", "12"))).case.outside

@@ -13,8 +13,9 @@ from policies.conditions import REGISTRY, parsed
 from policies.difference import as_text as difference_text
 from policies.difference import differences
 from policies.document import parse
+from policies.durations import Duration
 from policies.matrix import matrix
-from policies.policy import Duration, Policy
+from policies.policy import Policy
 from policies.sheet import WIDTH, Grid, Section, Sheet, as_html, as_markdown, as_text
 from policies.source import read
 

@@ -11,7 +11,7 @@ import pytest
 from policies import values
 from policies.conditions import REGISTRY
 from policies.document import PolicyError, parse
-from policies.policy import Duration
+from policies.durations import Duration
 from policies.schema import DIALECT, ORDERS, schema, schema_text
 from policies.source import read
 

@@ -45,7 +45,7 @@ def asked(say: Any, when: str, *events: Any, fetched: Any = (), at: float = 600)
     _, ticket, story = say.told(events)
     case = Case(ref=say.ref, level_since=say.at(0), ticket=ticket, story=story)
     facts = Facts(fetched=frozenset(fetched))
-    moment = moment_of(tested, tested.rules[0], case, facts, say.at(at), Clocks(tested, story))
+    moment = moment_of(tested, Clocks(tested, case).of(tested.rules[0]), case, facts, say.at(at))
     return tested.rules[0].when.parts[0].ask(moment).answers[0]
 
 
