@@ -137,13 +137,25 @@ class Site:
 
 # --- what goes out ----------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alternative:
+    """Another target for a call whose own was refused: what takes the place of its `aims`, and what then echoes."""
+
+    parts: Mapping[str, JSON]
+    expect: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One vendor call, planned and stored before it is sent (decision 13).
 
     `key` is `<operation>/<n>`. `verb` is the vendor's own name for the kind of call. `parts` are the things it sets,
     by our names and still in the policy's words (`{"group": "Billing", "priority": "urgent", "level": 2}`); each can
     be refused alone. `expect` are the changes that will come back as an echo: field → value. `told` are sentences
-    about what earlier calls were refused; they are written into the note.
+    about what earlier calls were refused; they are written into the note. `aims` are the parts that are the target;
+    where one of them is refused, `otherwise` says what to try instead, in order.
+
+    A part `pool` names people to choose one from at write time: `{"pick": "least_busy" | "round_robin", "from": […],
+    "turn": 7}`; `Outcome.resolved["assignee"]` says who it became, also when `look` finds the call.
     """
 
     operation: str
@@ -154,6 +166,8 @@ class Call:
     expect: Mapping[str, str | None] = field(default_factory=dict)
     told: tuple[str, ...] = ()
     repeatable: bool = False  # a set or an upsert: sending it twice does no harm
+    aims: tuple[str, ...] = ()
+    otherwise: tuple[Alternative, ...] = ()
 
     @property
     def key(self) -> str:

@@ -170,6 +170,8 @@ class Ticket:
 
 
 TICKET_FIELDS = frozenset(f.name for f in fields(Ticket)) - {"ref", "known", "as_of"}
+ASKED_APART = frozenset({"sla_breach_at"})
+"""Fields that a fetch tells only if it is asked for them by name, because they cost more or are true for a moment."""
 
 
 def ticket_from(ref: TicketRef, as_of: datetime | None, told: Mapping[str, object]) -> Ticket:
