@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-.PHONY: help install demo test check format bench lock clean
+.PHONY: help install demo test check format bench reference lock clean
 
 BIN := .venv/bin
 LOCK := requirements/requirements.lock
@@ -17,7 +17,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
   "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 
 help:  ## Print the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(READY)  ## Make .venv from the lock file; does nothing if it is up to date
 
@@ -41,6 +41,9 @@ format: $(READY)  ## Put the code in the house's form
 
 bench: $(READY)  ## Measure; docs/benchmarks.md says what the figures mean
 	@$(BIN)/python tests/bench $(ARGS)
+
+reference: $(READY)  ## Write docs/reference.md from the program
+	@$(BIN)/stepladder policy reference > docs/reference.md
 
 lock: $(BIN)/python  ## Choose the newest versions that fit pyproject.toml and write the lock file
 	@$(PIP) install uv

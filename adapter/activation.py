@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adapter.records import Store
+from adapter.settings import Settings
+from adapter.targets import unfit
 from connectors.contract import Connector
+from policies.configured import Sites
 from policies.document import dump, overdue, parse
 from policies.lint import lint
 from policies.policy import Policy
@@ -35,14 +38,20 @@ class Report:
         return not self.problems and all(result.passed for result in self.results)
 
 
-def check(text: str, source: str, vendors: Mapping[str, Connector], now: datetime) -> Report:
-    """Load a policy and try it. Raises policies.source.PolicyError if it does not even load."""
+def check(
+    text: str, source: str, vendors: Mapping[str, Connector], now: datetime, settings: Settings | None = None
+) -> Report:
+    """Load a policy and try it, against the configured sites if they are known.
+
+    Raises policies.source.PolicyError if it does not even load.
+    """
     policy = parse(text, source=source)
-    found = {kind: [f"{source}:{f.line}: {f}" for f in lint(policy) if f.severity == kind] for kind in KINDS}
+    findings = lint(policy, _sites(settings) if settings is not None else None)
+    found = {kind: [f"{source}:{f.line}: {f}" for f in findings if f.severity == kind] for kind in KINDS}
     return Report(
         policy=policy,
         results=run_examples(policy),
-        problems=(*_targets(policy, vendors), *found["error"]),
+        problems=(*unfit(policy, source, vendors), *found["error"]),
         warnings=(*found["warning"], *overdue(policy, now.date()), *_untested(policy, source)),
     )
 
@@ -59,15 +68,5 @@ def _untested(policy: Policy, source: str) -> list[str]:
     return [] if policy.examples else [f"{source}: it has no tests; nothing guards it against the next edit"]
 
 
-def _targets(policy: Policy, vendors: Mapping[str, Connector]) -> list[str]:
-    found = []
-    for level in policy.levels:
-        for at in {*level.places, *level.fallbacks, *(level.out_of_hours.places if level.out_of_hours else ())}:
-            vendor, _, site = at.partition("/")
-            connector = vendors.get(vendor)
-            if connector is None:
-                found.append(f"level {level.number}: there is no vendor {at!r}; there are {', '.join(vendors)}")
-                continue
-            for target in level.targets(vendor, site):
-                found += [f"level {level.number}, {at}: {what}" for what in connector.check_target(target)]
-    return found
+def _sites(settings: Settings) -> Sites:
+    return {f"{site.vendor}/{name}": tuple(site.fields) for name, site in settings.sites.items()}

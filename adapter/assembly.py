@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,11 +20,17 @@ from adapter import VERSION
 from adapter.activation import activate, check
 from adapter.cli import cli
 from adapter.cli.tools import Unavailable
+from adapter.facts import FactFinder, Limits
 from adapter.intake import Intake
 from adapter.journal import Journal, Watcher
+from adapter.mail import SmtpPostbox
+from adapter.messenger import Messenger, unheard
+from adapter.on_call import schedules
 from adapter.outbox import Outbox
-from adapter.reconcile import Limits, Reconciler
+from adapter.reconcile import Reconciler
+from adapter.records import Store
 from adapter.scheduling.embedded import Embedded
+from adapter.scheduling.errand import Errand
 from adapter.scheduling.lock import WorkerLock
 from adapter.settings import Server, Settings, load
 from adapter.shelf import Shelf
@@ -63,6 +70,8 @@ class House:
     journal: Journal
     reconciler: Reconciler
     engine: Embedded
+    letters: Errand
+    shelf: Shelf
     intake: Intake
     clock: Clock
     lock: WorkerLock
@@ -82,6 +91,7 @@ class House:
         if worker:
             self._govern(self.clock())
             self.engine.start()
+            self.letters.start()
         self._started.set()
 
     def _govern(self, now: datetime) -> None:
@@ -89,6 +99,8 @@ class House:
             since = now.replace(microsecond=0)  # vendors tell whole seconds: what is born in this one is new
             self.store.set_mode(post.scope, post.site.settings.mode, since)
         self._first_policy(now)
+        for sentence in unheard(self.shelf.get(self.store.active_policy() or ""), self.settings):
+            self.journal.tell("notice.unheard", reason=sentence)
 
     def ready(self) -> bool:
         """Say whether deliveries are taken."""
@@ -97,7 +109,10 @@ class House:
     def stop(self) -> bool:
         """Take nothing more, finish what is under way; False if something did not end in time."""
         self._started.clear()
+        ends = time.monotonic() + self.settings.worker.stop
+        self.letters.stop(0)  # both are told before one is waited for
         ended = self.engine.stop(self.settings.worker.stop)
+        ended &= self.letters.stop(max(0.0, ends - time.monotonic()))
         self.lock.release()
         for post in self.sites:
             post.close()
@@ -109,7 +124,7 @@ class House:
         if active is None:
             if not file.is_file():
                 raise FileNotFoundError(f"policy: there is no file {file}; copy one from policies/library and fit it")
-            report = check(file.read_text(encoding="utf-8"), file.name, discover(), now)
+            report = check(file.read_text(encoding="utf-8"), file.name, discover(), now, self.settings)
             activate(report, self.store, now)
             self.journal.tell("policy.activated", revision=report.policy.revision, name=report.policy.name)
             return
@@ -129,13 +144,13 @@ def build(settings: Settings, *watchers: Watcher, clock: Clock = system_clock) -
     store = SqlStore(Database(settings.database, settings.server.threads + settings.worker.threads + 4))
     vendors = discover()
     sites = Sites(Post(name, vendors[site.vendor], site, journal) for name, site in settings.sites.items())
-    limits = Limits(
-        moves_in_10_minutes=settings.guards.escalations_in_10_minutes,
-        adoptive_per_hour=settings.guards.adoptive_per_hour,
-    )
-    outbox = Outbox(journal, timedelta(seconds=settings.worker.settle))
-    reconciler = Reconciler(store, sites, Shelf(store.policy_text), outbox, journal, limits, clock, VERSION)
-    engine = Embedded(store, reconciler.look, journal, clock, settings.worker.threads)
+    shelf, outbox = Shelf(store.policy_text), Outbox(journal, timedelta(seconds=settings.worker.settle))
+    postbox = SmtpPostbox(settings.mail) if settings.mail else None
+    messenger = Messenger(store, sites, postbox, schedules(settings.on_call), journal, clock)
+    letters = Errand("letters", messenger.deliver, journal, clock)
+    finder = Toolbox().finder(settings, store)
+    reconciler = Reconciler(store, sites, shelf, outbox, journal, finder, clock, letters.wake)
+    engine = Embedded(store, reconciler.look, journal, clock, settings.worker.threads, letters.wake)
     return House(
         settings=settings,
         store=store,
@@ -143,10 +158,20 @@ def build(settings: Settings, *watchers: Watcher, clock: Clock = system_clock) -
         journal=journal,
         reconciler=reconciler,
         engine=engine,
+        letters=letters,
+        shelf=shelf,
         intake=Intake(store, journal, engine.wake),
         clock=clock,
         lock=WorkerLock(Path(settings.database.removeprefix("sqlite:///"))),
         _started=threading.Event(),
+    )
+
+
+def limits(settings: Settings) -> Limits:
+    """Return above which numbers Stepladder stops by itself."""
+    return Limits(
+        moves_in_10_minutes=settings.guards.escalations_in_10_minutes,
+        adoptive_per_hour=settings.guards.adoptive_per_hour,
     )
 
 
@@ -191,6 +216,10 @@ class Toolbox:
         database = Database(settings.database)
         database.migrate()
         return SqlStore(database)
+
+    def finder(self, settings: Settings, store: Store) -> FactFinder:
+        """Return what knows the facts beyond a ticket."""
+        return FactFinder(store, limits(settings), VERSION)
 
     def pretend(self) -> Callable[[str, int], Desk]:
         """Return what opens a pretend vendor on a port; all share one authority."""

@@ -1,4 +1,4 @@
-"""Where a site's secrets come from: the environment, a file of their own, or `secrets.toml`; never stepladder.toml.
+"""Where secrets come from: the environment, a file of their own, or `secrets.toml`; never stepladder.toml.
 
 The environment wins over a file, a file over `secrets.toml`. A setting is secret if its type is SecretStr.
 """
@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from adapter.problems import Problem, dotted, nearest
-from connectors.contract import SiteSettings
 
+Keys = tuple[str, ...]
+"""A table's place in stepladder.toml: `("sites", "acme")`, `("mail",)`."""
 ENVIRONMENT = "environment"
 SHORTEST_HIDDEN = 6
 """Shorter secrets are not searched for in sentences: they would blot out ordinary words."""
@@ -28,8 +29,8 @@ def types_in(annotation: object) -> frozenset[object]:
     return inside | {annotation}
 
 
-def secret_settings(model: type[SiteSettings]) -> Mapping[str, bool]:
-    """Return a vendor's secret settings by name; True if a setting holds several."""
+def secret_settings(model: type[BaseModel]) -> Mapping[str, bool]:
+    """Return a table's secret settings by name; True if a setting holds several."""
     return {
         name: any(getattr(part, "__origin__", None) is tuple for part in types_in(field.annotation))
         for name, field in model.model_fields.items()
@@ -37,23 +38,24 @@ def secret_settings(model: type[SiteSettings]) -> Mapping[str, bool]:
     }
 
 
-def variable(site: str, setting: str) -> str:
-    """Return the environment variable that holds this secret: `STEPLADDER_ACME_EU_TOKEN`."""
-    return f"STEPLADDER_{re.sub(r'[^A-Za-z0-9]', '_', site)}_{setting}".upper()
+def variable(where: Keys, setting: str) -> str:
+    """Return the variable that holds this secret: `STEPLADDER_ACME_EU_TOKEN`, `STEPLADDER_MAIL_PASSWORD`."""
+    words = where[1:] if where[0] == "sites" else where
+    return "_".join(["STEPLADDER", *(re.sub(r"[^A-Za-z0-9]", "_", word) for word in (*words, setting))]).upper()
 
 
-def places(site: str, setting: str) -> str:
+def places(where: Keys, setting: str) -> str:
     """Name the three right places for a secret."""
-    name = variable(site, setting)
+    name = variable(where, setting)
     return (
         f"the variable {name}, a file named by {name}_FILE or {setting}_file, "
-        f"or secrets.toml beside stepladder.toml under [sites.{site}]"
+        f"or secrets.toml beside stepladder.toml under [{dotted(*where)}]"
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """One site's secrets, and which keys of its table were about them. `spoiled`: one could not be read."""
+    """One table's secrets, and which keys of its table were about them. `spoiled`: one could not be read."""
 
     values: Mapping[str, SecretStr | tuple[SecretStr, ...]]
     keys: frozenset[str]
@@ -61,9 +63,9 @@ class Found:
 
 
 class Credentials:
-    """One look at all the places. `problems` grows while sites are asked for."""
+    """One look at all the places. `problems` grows while tables are asked for."""
 
-    def __init__(self, file: Path, environ: Mapping[str, str], models: Mapping[str, type[SiteSettings] | None]) -> None:
+    def __init__(self, file: Path, environ: Mapping[str, str], models: Mapping[Keys, type[BaseModel] | None]) -> None:
         self.file = file
         self.kept = file.absolute().parent / "secrets.toml"
         self.environ = environ
@@ -74,9 +76,9 @@ class Credentials:
         self._tables = self._secrets_toml()
         self._check_variables()
 
-    def of(self, site: str, table: Mapping[str, Any]) -> Found:
-        """Return one site's secrets; `table` is its table in stepladder.toml."""
-        model = self.models[site]
+    def of(self, where: Keys, table: Mapping[str, Any]) -> Found:
+        """Return one table's secrets; `table` is what stepladder.toml says there."""
+        model = self.models[where]
         kinds = secret_settings(model) if model else {}
         values: dict[str, SecretStr | tuple[SecretStr, ...]] = {}
         before = len(self.problems)
@@ -84,10 +86,10 @@ class Credentials:
             if setting in table:
                 self._tell(
                     self.file,
-                    dotted("sites", site, setting),
-                    f"a secret does not belong in this file; expected {places(site, setting)}",
+                    dotted(*where, setting),
+                    f"a secret does not belong in this file; expected {places(where, setting)}",
                 )
-            given = next(self._candidates(site, setting, table), None)
+            given = next(self._candidates(where, setting, table), None)
             value = None if given is None else self._value(given[1], several, *given[0])
             if value is not None:
                 values[setting] = value
@@ -101,18 +103,18 @@ class Credentials:
         return text
 
     def _candidates(
-        self, site: str, setting: str, table: Mapping[str, Any]
+        self, where: Keys, setting: str, table: Mapping[str, Any]
     ) -> Iterator[tuple[tuple[str | Path, str], object]]:
         """Yield ((source, setting), value) from the strongest place to the weakest."""
-        name, key = variable(site, setting), dotted("sites", site, setting)
+        name, key = variable(where, setting), dotted(*where, setting)
         if name in self.environ:
             yield (ENVIRONMENT, name), self.environ[name]
         if f"{name}_FILE" in self.environ:
             yield (ENVIRONMENT, f"{name}_FILE"), self._file(self.environ[f"{name}_FILE"], ENVIRONMENT, f"{name}_FILE")
         if f"{setting}_file" in table:
             yield (self.file, f"{key}_file"), self._file(table[f"{setting}_file"], self.file, f"{key}_file")
-        if setting in self._tables.get(site, {}):
-            yield (self.kept, key), self._tables[site][setting]
+        if setting in self._tables.get(where, {}):
+            yield (self.kept, key), self._tables[where][setting]
         if setting in table:  # refused already; used, so that nothing else is said about its absence
             yield (self.file, key), table[setting]
 
@@ -150,7 +152,7 @@ class Credentials:
             return tuple(map(SecretStr, texts)) if several else SecretStr(texts[0])
         return None
 
-    def _secrets_toml(self) -> dict[str, dict[str, Any]]:
+    def _secrets_toml(self) -> dict[Keys, dict[str, Any]]:
         wrong = ""
         try:
             if self.kept.stat().st_mode & 0o077:
@@ -169,37 +171,49 @@ class Credentials:
         self._unread = True
         return {}
 
-    def _known_tables(self, document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        tables = document.get("sites", {})
-        for key in document.keys() - {"sites"}:
-            self._tell(self.kept, dotted(key), "unknown; expected only [sites.<name>] tables")
-        for site, table in tables.items() if isinstance(tables, dict) else ():
-            if site not in self.models:
-                self._tell(self.kept, dotted("sites", site), f"no such site{nearest(site, self.models)}")
-            elif isinstance(table, dict) and (model := self.models[site]) is not None:
+    def _known_tables(self, document: Mapping[str, Any]) -> dict[Keys, dict[str, Any]]:
+        tables = dict(self._named(document))
+        for where, table in tables.items():
+            if where not in self.models:
+                near = nearest(where[-1], (known[-1] for known in self.models if known[0] == where[0]))
+                what = "site" if where[0] == "sites" else "table in stepladder.toml"
+                self._tell(self.kept, dotted(*where), f"no such {what}{near}")
+            elif isinstance(table, dict) and (model := self.models[where]) is not None:
                 kinds = secret_settings(model)
                 for key in table.keys() - kinds.keys():
                     known = key in model.model_fields
                     wrong = "is not a secret; write it in stepladder.toml" if known else "unknown secret"
-                    self._tell(self.kept, dotted("sites", site, key), wrong + ("" if known else nearest(key, kinds)))
-        if not isinstance(tables, dict):
-            self._tell(self.kept, "sites", "expected [sites.<name>] tables")
-            return {}
-        return {site: table for site, table in tables.items() if isinstance(table, dict)}
+                    self._tell(self.kept, dotted(*where, key), wrong + ("" if known else nearest(key, kinds)))
+        return {where: table for where, table in tables.items() if isinstance(table, dict)}
+
+    def _named(self, document: Mapping[str, Any]) -> Iterator[tuple[Keys, object]]:
+        """Yield the tables of secrets.toml with their places."""
+        for top, inside in document.items():
+            if top == "mail":
+                yield (top,), inside
+            elif top not in ("sites", "on_call"):
+                known = "[sites.<name>], [on_call.<name>] and [mail] tables"
+                self._tell(self.kept, dotted(top), f"unknown; expected only {known}")
+            elif isinstance(inside, dict):
+                yield from (((top, name), table) for name, table in inside.items())
+            else:
+                self._tell(self.kept, top, f"expected [{top}.<name>] tables")
 
     def _check_variables(self) -> None:
         """Say which variables are nearly right. Others stay unmentioned: Kubernetes makes STEPLADDER_PORT and more."""
-        prefixes: dict[str, str] = {}
-        for site in self.models:
-            twin = prefixes.setdefault(variable(site, ""), site)
-            if twin != site:
-                self._tell(self.file, dotted("sites", site), f"shares its variables with sites.{twin}; rename one")
+        prefixes: dict[str, Keys] = {}
+        for where in self.models:
+            twin = prefixes.setdefault(variable(where, ""), where)
+            if twin != where:
+                self._tell(self.file, dotted(*where), f"shares its variables with {dotted(*twin)}; rename one")
         for name in self.environ:
             prefix = max((p for p in prefixes if name.startswith(p)), key=len, default=None)
             model = self.models[prefixes[prefix]] if prefix else None
             if prefix is None or model is None:
                 continue
             kinds, setting = secret_settings(model), name.removeprefix(prefix).lower().removesuffix("_file")
+            if setting == "port":  # of a service called stepladder-mail: Kubernetes again
+                continue
             if setting in model.model_fields and setting not in kinds:
                 self._tell(ENVIRONMENT, name, "is not a secret; write it in stepladder.toml")
             elif setting not in kinds and nearest(setting, kinds):

@@ -13,7 +13,7 @@ from adapter.sites import Post
 from connectors.contract import Refused
 from policies.case import CONVERSATION, HISTORY, Case, Decision, Facts, Needs
 from policies.decide import decide, folded
-from policies.model import TICKET_FIELDS, Event, Kind, TicketRef
+from policies.model import ASKED_APART, TICKET_FIELDS, Event, Kind, TicketRef
 from policies.policy import Policy
 
 _ROUNDS = 5
@@ -40,7 +40,7 @@ class Decider:
                 history = self._store.history(case.ref)
                 continue
             known += self._fetch(post, case.ref, result, now)
-            facts = replace(facts, fetched=facts.fetched | result.fields | TICKET_FIELDS)
+            facts = replace(facts, fetched=facts.fetched | result.fields | (TICKET_FIELDS - ASKED_APART))
         raise RuntimeError("a decision asks for the same thing again and again")
 
     def learn(
@@ -52,7 +52,9 @@ class Decider:
         if isinstance(result, Needs) and HISTORY in result.fields:
             history = self._store.history(case.ref)
             result = decide(policy, case, learned, facts, now, history)
-        if isinstance(result, Decision) and not (result.command or result.observed or result.given_up):
+        if isinstance(result, Decision) and not (
+            result.command or result.observed or result.given_up or result.notices
+        ):
             return result.case, result.next_look
         heard = folded(case, learned, history)
         return (heard[0] if heard else case), now

@@ -26,7 +26,7 @@ class Journal:
     def tell(self, event: str, **fields: object) -> None:
         """Say that something happened: `tell("writeback.refused", ticket=…, reason=…)`."""
         level = _LOUD.get(event.rpartition(".")[2], logging.INFO)
-        if event == "ticket.decided" and not fields.get("moved"):
+        if event == "ticket.decided" and not any(fields.get(news) for news in ("moved", "held", "told", "warnings")):
             level = logging.DEBUG  # nearly every delivery changes nothing, and that is no news
         if _logger.isEnabledFor(level):
             told = {name: value for name, value in fields.items() if value not in (None, [], {})}

@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 
 from adapter.journal import Journal
 from adapter.records import CallState, StoredCall
+from adapter.salvage import as_wanted, remedy
 from adapter.sites import Post
 from connectors.contract import Call, Outcome, Refused, TryLater
 from policies.case import End
-from policies.commands import Command, Note
+from policies.commands import Command
 from policies.model import Actor, Change, Event, Kind, Role, Ticket, TicketRef
 from policies.shifts import words_of
 
@@ -122,7 +123,8 @@ class Outbox:
                 post.brake.succeeded()
                 self._refused(ticket.ref, stored, refused)
                 batch.calls.append(_ended(stored, CallState.REFUSED, str(refused)))
-                self._salvage(batch, stored, refused, calls[number + 1 :], max(c.call.number for c in calls), now)
+                highest = max(c.call.number for c in calls)
+                self._salvage(batch, ticket.ref, stored, refused, calls[number + 1 :], highest, now)
                 return batch
             post.brake.succeeded()
             self._tell("written", ticket.ref, stored, parts=dict(stored.call.parts), attempts=stored.attempts)
@@ -133,6 +135,7 @@ class Outbox:
     def _salvage(
         self,
         batch: Batch,
+        ref: TicketRef,
         stored: StoredCall,
         refused: Refused,
         later: Sequence[StoredCall],
@@ -143,15 +146,17 @@ class Outbox:
         if refused.gone:
             batch.calls += [_ended(rest, CallState.REFUSED, str(refused)) for rest in later]
             return
-        rest = None if refused.applied else without(stored.call, refused, highest + 1)
-        if rest is not None:
-            batch.calls.append(StoredCall(call=rest, state=CallState.PLANNED, created_at=stored.created_at))
+        found = remedy(stored.call, refused, highest + 1)
+        if found.call is not None:
+            batch.calls.append(StoredCall(call=found.call, state=CallState.PLANNED, created_at=stored.created_at))
+        if found.elsewhere:
+            self._tell("fallback", ref, stored, said=found.sentence)
         for waiting in map(_unsent, later):
-            told = (*waiting.call.told, _sentence(refused))
-            note = waiting.call.note
+            told = (*waiting.call.told, found.sentence)
+            note = waiting.call.note if "note" in waiting.call.parts else None
             call = replace(waiting.call, told=told, note=as_wanted(note)) if note is not None else waiting.call
             batch.calls.append(replace(waiting, call=call))
-        if rest is not None or later:
+        if found.call is not None or later:
             batch.come_back(now)
 
     def _refused(self, ref: TicketRef, stored: StoredCall, refused: Refused) -> None:
@@ -162,37 +167,10 @@ class Outbox:
         self._journal.tell(f"writeback.{what}", ticket=str(ref), call=stored.call.key, verb=stored.call.verb, **fields)
 
 
-def without(call: Call, refused: Refused, number: int) -> Call | None:
-    """Return the call without the parts at fault, or its note alone if nobody said which; None if nothing is left."""
-    blamed = refused.parts & call.parts.keys()
-    if blamed:
-        kept = {name: value for name, value in call.parts.items() if name not in blamed}
-    elif call.note is not None and call.parts.keys() - {"note"}:
-        kept = {"note": call.parts.get("note", True)}
-    else:
-        return None
-    if not kept:
-        return None
-    parts_of = {"tag": "level"}
-    expect = {
-        name: value
-        for name, value in call.expect.items()
-        if parts_of.get(name, name.replace("custom.", "field:")) in kept
-    }
-    note = call.note if "note" in kept else None
-    note = as_wanted(note) if note is not None else None
-    return replace(call, number=number, parts=kept, expect=expect, note=note, told=(*call.told, _sentence(refused)))
-
-
-def as_wanted(note: Note) -> Note:
-    """Say what was wanted instead of what changed, because not all of it could be set."""
-    lines = (replace(line, label="Wanted") if line.label == "Changed" else line for line in note.lines)
-    return Note(lines=tuple(lines))
-
-
-def _sentence(refused: Refused) -> str:
-    what = ", ".join(sorted(refused.parts)) or "fields"
-    return f"Not set: {what} ({refused})"
+def takes_turns(calls: Sequence[StoredCall]) -> bool:
+    """Say whether one of the calls chooses a person by turn."""
+    pools = (stored.call.parts.get("pool") for stored in calls)
+    return any(isinstance(pool, Mapping) and pool.get("pick") == "round_robin" for pool in pools)
 
 
 def _ambiguous(stored: StoredCall) -> bool:
@@ -201,7 +179,7 @@ def _ambiguous(stored: StoredCall) -> bool:
 
 def in_order(stored: StoredCall) -> tuple[datetime, str, bool, int]:
     """Say what goes first: within an operation all fields before the note, for the note tells what was refused."""
-    return (stored.created_at, stored.call.operation, stored.call.note is not None, stored.call.number)
+    return (stored.created_at, stored.call.operation, "note" in stored.call.parts, stored.call.number)
 
 
 def _unsent(stored: StoredCall) -> StoredCall:
@@ -215,9 +193,12 @@ def _ended(stored: StoredCall, state: CallState, outcome: str) -> StoredCall:
 
 def _wrote(ref: TicketRef, call: Call, outcome: Outcome, at: datetime, post: Post) -> Event:
     """Return the fact that we wrote this, so that the case knows it before the vendor's webhook says so."""
+    expected = dict(call.expect)
+    if "assignee" in outcome.resolved:  # a pool's member is nobody's wish, and echoes all the same
+        expected.setdefault("assignee", None)
     changes = tuple(
         Change(field=name, after=_now_at_vendor(name, value, outcome), after_name=value)
-        for name, value in call.expect.items()
+        for name, value in expected.items()
     )
     return Event(
         id=f"wrote:{call.key}",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 EXPECTED = {
@@ -96,17 +97,22 @@ def _sentence(detail: ErrorDetails, keys: tuple[str, ...], model: type[BaseModel
 
 def _fields(model: type[BaseModel], keys: tuple[str, ...]) -> Iterable[str]:
     for key in keys:
-        known = model.model_fields.get(key)
+        known = _field(model, key)
         if known is None or not (isinstance(known.annotation, type) and issubclass(known.annotation, BaseModel)):
             return ()
         model = known.annotation
-    return model.model_fields
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _field(model: type[BaseModel], key: str) -> FieldInfo | None:
+    """Return the setting that the file calls so."""
+    return next((field for name, field in model.model_fields.items() if (field.alias or name) == key), None)
 
 
 def _description(model: type[BaseModel], keys: tuple[str, ...]) -> str:
     known: Any = None
     for key in keys:
-        known = model.model_fields.get(key)
+        known = _field(model, key)
         if known is None:
             return ""
         if isinstance(known.annotation, type) and issubclass(known.annotation, BaseModel):

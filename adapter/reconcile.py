@@ -6,27 +6,33 @@ the ticket's revision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from adapter.deciding import Decider
+from adapter.facts import FactFinder
 from adapter.journal import Journal
-from adapter.outbox import Batch, Outbox, in_order
+from adapter.outbox import Batch, Outbox, in_order, takes_turns
+from adapter.promising import promising, promising_ids, without_ended
 from adapter.reading import Reading, read
 from adapter.records import CallState, Commit, Committed, Look, Store, StoredCall, Work
 from adapter.shelf import Shelf
 from adapter.sites import Post, Sites
 from connectors.contract import TryLater
 from policies.case import Case, Decision, Facts
-from policies.commands import Mode
-from policies.echoes import judged, promised
-from policies.model import Event, TicketRef
+from policies.commands import Mode, Occasion
+from policies.echoes import judged
+from policies.holds import SIBLINGS
+from policies.model import TicketRef
 from policies.policy import Policy
 
 FORGOTTEN = timedelta(hours=1)
 """How long to leave a ticket whose site is not configured any more."""
-_ROUNDS = 5
+_ROUNDS = 64
+"""How often a look decides again because others were faster to a budget or a turn: as many as there can be workers."""
+_OF_MOVES = frozenset(Occasion) - {Occasion.RULE, Occasion.BUDGET}
+"""What people are told about a ticket's way up and down; it is out of date once a person has acted."""
 
 
 class Fenced(Exception):
@@ -34,15 +40,7 @@ class Fenced(Exception):
 
 
 class _OverBudget(Exception):
-    """The hourly budget for tickets that existed before was used up meanwhile: decide again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Above these Stepladder stops by itself (decision 21)."""
-
-    moves_in_10_minutes: int
-    adoptive_per_hour: int
+    """Somebody else was faster to a budget or a turn: decide again."""
 
 
 class Reconciler:
@@ -55,9 +53,9 @@ class Reconciler:
         shelf: Shelf,
         outbox: Outbox,
         journal: Journal,
-        limits: Limits,
+        finder: FactFinder,
         clock: Callable[[], datetime],
-        program: str,
+        tell: Callable[[], None],
     ) -> None:
         self._store = store
         self._sites = sites
@@ -65,9 +63,9 @@ class Reconciler:
         self._decider = Decider(store, journal)
         self._outbox = outbox
         self._journal = journal
-        self._limits = limits
+        self._finder = finder
         self._clock = clock
-        self._program = program
+        self._tell_people = tell
 
     def look(self, ref: TicketRef) -> datetime | None:
         """Do all that is due for a ticket; whatever fails, it is looked at again later and nothing is lost."""
@@ -103,35 +101,24 @@ class Reconciler:
             return self._later(work, wait)
         batch = self._outbox.settled(post, work.ref, work.calls, now)
         reading = read(post, site, work, self._journal)
-        case = _promising_ids(work.case or Case.fresh(work.ref, now), batch.learned, now)
+        case = promising_ids(work.case or Case.fresh(work.ref, now), batch.learned, now)
         policy = self._shelf.get(case.pinned or work.active_policy)
         for _ in range(_ROUNDS):
-            facts = self._facts(post, work, now)
+            facts = self._facts(post, work, policy, now)
             events = [*reading.events, *batch.learned]
             decision, facts = self._decider.decide(post, policy, case, events, facts, now)
             try:
                 return self._commit(post, work, policy, facts, case, decision, reading, batch, now)
             except _OverBudget:
-                work = replace(work, adoptive_used=self._limits.adoptive_per_hour)  # somebody else used it up
+                work = replace(work, adoptive_used=self._store.open(work.ref, now).adoptive_used)
         raise RuntimeError("a look did not come to an end")
 
-    # --- deciding -----------------------------------------------------------------------------------------
-    def _facts(self, post: Post, work: Work, now: datetime) -> Facts:
-        paused = work.switches.get("all") or work.switches.get(f"site:{post.scope}")
-        if paused is None and work.moves_lately >= self._limits.moves_in_10_minutes:
-            paused = f"{work.moves_lately} escalations in 10 minutes; look into it, then run `stepladder resume`"
-            self._store.pause(f"site:{post.scope}", paused, now)
-            self._journal.tell("brake.alarm", site=post.scope, reason=paused)
-        rules = {scope.removeprefix("rule:"): why for scope, why in work.switches.items() if scope.startswith("rule:")}
-        return Facts(
-            mode=post.site.settings.mode,
-            mode_since=work.mode_since if work.mode_since and work.mode_since <= now else None,  # a clock was ahead
-            paused=paused,
-            paused_rules=rules,
-            adoptive_left=max(self._limits.adoptive_per_hour - work.adoptive_used, 0),
-            adoptive_again=now + timedelta(minutes=10),
-            program=self._program,
-        )
+    def _facts(self, post: Post, work: Work, policy: Policy, now: datetime) -> Facts:
+        alarm = self._finder.too_many(work)
+        if alarm is not None and not work.switches.keys() & {"all", f"site:{post.scope}"}:
+            self._store.pause(f"site:{post.scope}", alarm, now)
+            self._journal.tell("brake.alarm", site=post.scope, reason=alarm)
+        return self._finder.facts(work, policy, post.site.settings.mode, now)
 
     # --- committing and writing back ----------------------------------------------------------------------
     def _commit(
@@ -150,13 +137,13 @@ class Reconciler:
         if decision.case.outside:
             return self._forget(work, decision, reading, now)
         calls = self._outbox.given_up(batch.calls, decision.given_up)
-        if decision.command is not None:
-            calls = [*calls, *self._outbox.plan(post, decision.command, decision.case.ticket, now)]
+        planned = self._outbox.plan(post, decision.command, decision.case.ticket, now) if decision.command else []
+        calls = [*calls, *planned]
         sending, wait = self._sendable(post, decision.case, calls, facts, now)
         begun = {c.call.key: c for c in self._outbox.begun(sending, now)}
         calls = [begun.get(c.call.key, c) for c in calls]
-        case = _promising(decision.case, begun.values(), now)
-        case = _without_ended(case, calls)
+        case = promising(decision.case, begun.values(), now)
+        case = without_ended(case, calls)
         next_look = _earliest(decision.next_look, batch.again, wait, now if work.more else None)
         commit = Commit(
             ref=work.ref,
@@ -170,15 +157,21 @@ class Reconciler:
             dead=reading.dead,
             calls=calls,
             look=Look(at=now, policy=policy.revision, facts=facts, decision=decision, case_before=before),
-            adoptive_limit=self._limits.adoptive_per_hour if decision.adoptive and decision.command else None,
-            moved=decision.command is not None,
+            adoptive_limit=self._finder.adoptive_limit if decision.adoptive and decision.command else None,
+            moved_to=_climbs_to(decision),
+            reserves=decision.reserves if decision.reserves and decision.reserves.hold else None,
+            turn=decision.command.turn if decision.command and takes_turns(planned) else None,
+            notices=decision.notices,
+            outdated=_OF_MOVES if decision.given_up else frozenset(),
         )
         outcome = self._store.commit(commit)
         if outcome is Committed.OVER_BUDGET:
             raise _OverBudget
         if outcome is Committed.FENCED:
             raise Fenced
-        self._tell(work, decision, policy)
+        self._tell(work, before, decision, policy)
+        if decision.notices:
+            self._tell_people()
         if not begun:
             return next_look
         work = replace(work, revision=work.revision + 1)
@@ -219,10 +212,10 @@ class Reconciler:
     ) -> datetime | None:
         batch = self._outbox.send(post, case.ticket, calls, self._clock, self._halted(post, case))
         done = self._clock()
-        after, look = _promising_ids(case, batch.learned, done), next_look
+        after, look = promising_ids(case, batch.learned, done), next_look
         if batch.learned:
             after, look = self._decider.learn(policy, after, batch.learned, facts, done)
-        after = _without_ended(after, batch.calls)
+        after = without_ended(after, batch.calls)
         again = _earliest(look, batch.again)
         commit = Commit(
             ref=work.ref,
@@ -241,6 +234,7 @@ class Reconciler:
     def _forget(self, work: Work, decision: Decision, reading: Reading, now: datetime) -> datetime | None:
         """Keep nothing but the id of a ticket that the policy does not name (decision 21)."""
         bare = replace(Case.fresh(work.ref, now), outside=True)
+        left = work.case is not None and not work.case.outside
         self._journal.tell("ticket.outside", ticket=str(work.ref))
         commit = Commit(
             ref=work.ref,
@@ -252,14 +246,17 @@ class Reconciler:
             read=reading.rows,
             dead=reading.dead,
             forget=True,
+            outdated=frozenset(Occasion) if left else frozenset(),
             calls=self._outbox.given_up(work.calls, decision.given_up),
         )
         if self._store.commit(commit) is not Committed.DONE:
             raise Fenced
         return commit.due_at
 
-    def _tell(self, work: Work, decision: Decision, policy: Policy) -> None:
+    def _tell(self, work: Work, before: Case, decision: Decision, policy: Policy) -> None:
         command = decision.command or decision.observed
+        known = {(hold.rule, hold.level) for hold in before.held}
+        held = [h for h in decision.case.held if (h.rule, h.level) not in known and h.reason != SIBLINGS]
         self._journal.tell(
             "ticket.decided",
             ticket=str(work.ref),
@@ -271,29 +268,18 @@ class Reconciler:
             why=decision.why,
             events=[event.id for event in decision.events],
             next_look=decision.next_look,
+            held=[f"{hold.rule}: {hold.reason}" for hold in held],
+            told=[notice.occasion.value for notice in decision.notices],
+            warnings=list(decision.warnings),
             given_up={operation: end.value for operation, end in decision.given_up.items()},
         )
 
 
+def _climbs_to(decision: Decision) -> int | None:
+    """Return the level that a ticket is moved up to; a ticket that comes down is nobody's new work."""
+    command = decision.command
+    return command.level if command is not None and command.level > command.level_before else None
+
+
 def _earliest(*moments: datetime | None) -> datetime | None:
     return min((at for at in moments if at is not None), default=None)
-
-
-def _promising(case: Case, begun: Iterable[StoredCall], now: datetime) -> Case:
-    for stored in begun:
-        case = promised(case, stored.call.operation, stored.call.expect, stored.call.note is not None, now)
-    return case
-
-
-def _promising_ids(case: Case, learned: Sequence[Event], now: datetime) -> Case:
-    """Remember the ids that names became, because echoes speak in ids."""
-    for event in learned:
-        operation = event.id.removeprefix("wrote:").rpartition("/")[0]
-        case = promised(case, operation, {c.field: c.after for c in event.changes}, note=False, now=now)
-    return case
-
-
-def _without_ended(case: Case, calls: Sequence[StoredCall]) -> Case:
-    """Forget pending moves none of whose calls is open any more."""
-    open_now = {c.call.operation for c in calls if not c.state.ended}
-    return replace(case, pending=tuple(p for p in case.pending if p.operation in open_now))

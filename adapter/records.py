@@ -9,9 +9,10 @@ from enum import StrEnum
 from typing import Protocol
 
 from connectors.contract import Call, Delivery
-from policies.case import Case, Decision, Facts
-from policies.commands import Mode
+from policies.case import Case, Decision, Facts, Used
+from policies.commands import Mode, Notice, Occasion
 from policies.model import Event, TicketRef
+from policies.policy import LevelBudget
 
 
 class CallState(StrEnum):
@@ -39,6 +40,24 @@ class StoredCall:
     created_at: datetime
     attempted_at: datetime | None = None
     attempts: int = 0
+    outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredNotice:
+    """A message to people with its state; its operation is its key. `due_at`: when to try it, or try it again.
+
+    `settled`: what became of each recipient so far, by the recipient's words: the address that took it, or why not.
+    """
+
+    ref: TicketRef
+    notice: Notice
+    state: CallState
+    created_at: datetime
+    due_at: datetime
+    attempted_at: datetime | None = None
+    attempts: int = 0
+    settled: Mapping[str, str] = field(default_factory=dict)
     outcome: str = ""
 
 
@@ -88,6 +107,9 @@ class Commit:
 
     `due_at` is the next look unless something arrived since `marks` was read. `read` are deliveries done with, `dead`
     those that turned out unreadable, with the reason; `forget` clears the bytes of deliveries that are out of scope.
+    `moved_to`: the level of a move, which is counted; `reserves`: the budget it must stay within; `turn`: how many
+    moves to that level it takes for granted, where people take turns. `outdated`: messages of earlier looks that are
+    not to be sent any more.
     """
 
     ref: TicketRef
@@ -103,7 +125,11 @@ class Commit:
     calls: Sequence[StoredCall] = ()
     look: Look | None = None
     adoptive_limit: int | None = None
-    moved: bool = False
+    moved_to: int | None = None
+    reserves: LevelBudget | None = None
+    turn: int | None = None
+    notices: Sequence[Notice] = ()
+    outdated: frozenset[Occasion] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +148,7 @@ class Committed(StrEnum):
 
     DONE = "done"
     FENCED = "fenced"  # somebody else has looked at the ticket since: write nothing
-    OVER_BUDGET = "over budget"  # the reservation failed: decide again
+    OVER_BUDGET = "over budget"  # somebody else was faster to a budget or a turn: decide again with fresh facts
 
 
 class Store(Protocol):
@@ -145,6 +171,12 @@ class Store(Protocol):
     def commit(self, commit: Commit) -> Committed:
         """Store one thought, unless the fence or a budget says no."""
 
+    def used(self, budgets: Sequence[LevelBudget], now: datetime) -> Mapping[int, Used]:
+        """Return what of the levels' budgets is used, by level; every site's moves count."""
+
+    def turns(self, site: str) -> Mapping[int, int]:
+        """Return how many moves each level of a site (`vendor/site`) has got so far."""
+
     def postpone(self, ref: TicketRef, marks: int, until: datetime) -> None:
         """Look again later; nothing else changes. A delivery that arrived meanwhile makes it now."""
 
@@ -160,6 +192,18 @@ class Store(Protocol):
     def changed(self) -> int:
         """Return a number that differs when another connection has written."""
 
+    def due_notice(self, now: datetime) -> StoredNotice | None:
+        """Return the message that has been due longest and is not paused."""
+
+    def next_notice(self) -> datetime | None:
+        """Return when the next message that is not paused falls due."""
+
+    def begin_notice(self, stored: StoredNotice) -> bool:
+        """Store that a message is being sent; False if it was given up meanwhile."""
+
+    def end_notice(self, stored: StoredNotice) -> None:
+        """Store what became of a message."""
+
     def policy_text(self, revision: str) -> str:
         """Return the stored text of an activated policy."""
 
@@ -168,6 +212,9 @@ class Store(Protocol):
 
     def policies(self) -> Sequence[StoredPolicy]:
         """Return every policy that was activated, the latest first."""
+
+    def escalated(self) -> Sequence[tuple[TicketRef, str | None]]:
+        """Return the unresolved tickets above level 1, each with the revision it keeps to."""
 
     def find(self, site: str, name: str) -> TicketRef | None:
         """Return the ticket of a site (`vendor/site`) that goes by this id, or by this key such as `#5158`."""

@@ -8,54 +8,25 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
-from adapter.credentials import Credentials, places, secret_settings, types_in
+from adapter.credentials import Credentials, Keys, places, secret_settings, types_in
 from adapter.problems import Problem, SettingsError, dotted, findings, nearest, shown
+from adapter.sections import Guards, Mail, OnCall, Server, Table, Worker
 from connectors.contract import SiteSettings, on_loopback
 
-__all__ = ["Guards", "Problem", "Server", "Settings", "SettingsError", "Worker", "load"]
+__all__ = ["Guards", "Mail", "OnCall", "Problem", "Server", "Settings", "SettingsError", "Worker", "load"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class _Table(BaseModel):
-    """A table of stepladder.toml: no unknown keys, and TOML's types taken at their word."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Server(_Table):
-    """`[server]`: where webhooks are received."""
-
-    host: str = Field(default="127.0.0.1", description="the address to listen on")
-    port: int = Field(default=8080, ge=0, le=65535, description="0 takes any free port")
-    threads: int = Field(default=8, ge=1, le=256, description="deliveries received at the same time")
-    body_limit: int = Field(default=5 * 1024 * 1024, ge=1024, description="bytes; a longer delivery is answered 413")
-
-
-class Worker(_Table):
-    """`[worker]`: how tickets are looked at. All times in seconds."""
-
-    threads: int = Field(default=24, ge=1, le=64, description="tickets looked at at the same time")
-    settle: float = Field(default=60.0, ge=0, description="seconds before an unanswered write is sent again")
-    stop: float = Field(default=10.0, gt=0, description="seconds to finish when told to stop")
-
-
-class Guards(_Table):
-    """`[guards]`: above these numbers Stepladder stops itself and raises an alarm."""
-
-    escalations_in_10_minutes: int = Field(default=50, ge=1, description="per site, then its writes pause")
-    adoptive_per_hour: int = Field(default=20, ge=0, description="escalations of tickets that were there before us")
-
-
-class _Document(_Table):
+class _Document(Table):
     """All of stepladder.toml, apart from what the vendors' own classes check."""
 
     policy: str = Field(default="policy.yaml", description="path of the policy")
@@ -63,6 +34,8 @@ class _Document(_Table):
     server: Server = Server()
     worker: Worker = Worker()
     guards: Guards = Guards()
+    mail: dict[str, Any] | None = Field(default=None, description="[mail] with host and from")
+    on_call: dict[str, dict[str, Any]] = Field(default_factory=dict, description="one table [on_call.<name>] each")
     sites: dict[str, dict[str, Any]] = Field(default_factory=dict, description="one table [sites.<name>] each")
 
 
@@ -77,6 +50,8 @@ class Settings:
     worker: Worker
     guards: Guards
     sites: Mapping[str, SiteSettings]
+    mail: Mail | None = None
+    on_call: Mapping[str, OnCall] = field(default_factory=dict)
 
     def site(self, vendor: str, name: str) -> SiteSettings | None:
         """Return the site that an address `/webhooks/<vendor>/<name>` means, if there is one."""
@@ -101,10 +76,18 @@ class _Reading:
         self.vendors = vendors
         self.problems: list[Problem] = []
         self.document = self._read()
-        sites = self.document.get("sites")
-        self.tables = {k: v for k, v in sites.items() if isinstance(v, dict)} if isinstance(sites, dict) else {}
-        self.models = {name: self._vendor(table) for name, table in self.tables.items()}
+        self.tables = self._tables("sites")
+        self.models: dict[Keys, type[BaseModel] | None] = {
+            ("sites", name): self._vendor(table) for name, table in self.tables.items()
+        }
+        self.schedules = self._tables("on_call")
+        self.models |= {("on_call", name): OnCall for name in self.schedules}
+        self.models |= {("mail",): Mail} if isinstance(self.document.get("mail"), dict) else {}
         self.credentials = Credentials(path, environ, self.models)
+
+    def _tables(self, name: str) -> dict[str, dict[str, Any]]:
+        found = self.document.get(name)
+        return {k: v for k, v in found.items() if isinstance(v, dict)} if isinstance(found, dict) else {}
 
     def settings(self) -> Settings:
         """Return the settings, or raise with everything that was found."""
@@ -114,8 +97,10 @@ class _Reading:
         sites = {name: site for name, table in self.tables.items() if (site := self._site(name, table)) is not None}
         if not self.tables:
             self._tell(("sites",), "none found; expected a table [sites.<name>] with vendor and url")
+        mail = self._filled(("mail",), Mail, self.document["mail"]) if ("mail",) in self.models else None
+        on_call = {name: self._schedule(name, table) for name, table in self.schedules.items()}
         if whole is not None:
-            self._check_times(whole.worker, sites)
+            self._check_times(whole.worker, sites, mail)
         problems = [*self.problems, *self.credentials.problems]
         if problems or whole is None:
             raise SettingsError(problems)
@@ -127,6 +112,8 @@ class _Reading:
             worker=whole.worker,
             guards=whole.guards,
             sites=MappingProxyType(sites),
+            mail=mail,
+            on_call={name: schedule for name, schedule in on_call.items() if schedule is not None},
         )
 
     def _read(self) -> dict[str, Any]:
@@ -159,17 +146,28 @@ class _Reading:
         return self.vendors.get(vendor) if isinstance(vendor, str) else None
 
     def _site(self, name: str, table: Mapping[str, Any]) -> SiteSettings | None:
-        where, model = ("sites", name), self.models[name]
+        where = ("sites", name)
         if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,39}", name):
             self._tell(where, "found a name that fits no address; expected a-z, 0-9, `-`, `_`, `.`, at most 40")
         url_is_right = self._check_url((*where, "url"), table.get("url"))
+        model = self._vendor(table)
         if model is None:
             value = table.get("vendor")
             seen = "missing" if value is None else f"found {shown(value)}"
             known = " or ".join(sorted(self.vendors)) or "a vendor, but none is installed"
             self._tell((*where, "vendor"), f"{seen}; expected {known}{nearest(value, self.vendors)}")
             return None
-        secrets = self.credentials.of(name, table)
+        return self._filled(where, model, table, url_is_right=url_is_right)
+
+    def _schedule(self, name: str, table: Mapping[str, Any]) -> OnCall | None:
+        where = ("on_call", name)
+        return self._filled(where, OnCall, table, url_is_right=self._check_url((*where, "url"), table.get("url")))
+
+    def _filled(
+        self, where: Keys, model: type[Model], table: Mapping[str, Any], *, url_is_right: bool = True
+    ) -> Model | None:
+        """Return a table with its secrets, checked by its class."""
+        secrets = self.credentials.of(where, table)
         values = {key: self._rooted(model, key, value) for key, value in table.items() if key not in secrets.keys}
         if isinstance(values.get("ca_bundle"), Path) and not values["ca_bundle"].is_file():
             self._tell((*where, "ca_bundle"), f"there is no file {values['ca_bundle']}")
@@ -179,21 +177,21 @@ class _Reading:
         except ValidationError as error:
             found = list(findings(error, model, frozenset(secret_settings(model))))
             for keys, sentence in [*found, *_behind(model, given, {keys[0] for keys, _ in found if keys})]:
-                # said better already: the address by us; and no class can judge a site whose secret is unreadable
+                # said better already: the address by us; and no class can judge a table whose secret is unreadable
                 if not (keys == ("url",) and not url_is_right) and not (keys == () and secrets.spoiled):
-                    hint = self._where_to(name, model, keys, sentence, given=frozenset(secrets.values))
+                    hint = self._where_to(where, model, keys, sentence, given=frozenset(secrets.values))
                     self._tell((*where, *keys), self.credentials.hide(sentence) + hint)
         return None
 
     def _where_to(
-        self, site: str, model: type[SiteSettings], keys: tuple[str, ...], sentence: str, given: frozenset[str]
+        self, where: Keys, model: type[BaseModel], keys: tuple[str, ...], sentence: str, given: frozenset[str]
     ) -> str:
         """Say where a secret goes that is asked for and was not given."""
         words = {*keys, *re.findall(r"\w+", sentence)} if len(keys) < 2 else set()
         asked = [setting for setting in secret_settings(model) if setting in words and setting not in given]
-        return "".join(f"; {setting} goes into {places(site, setting)}" for setting in asked[:1])
+        return "".join(f"; {setting} goes into {places(where, setting)}" for setting in asked[:1])
 
-    def _rooted(self, model: type[SiteSettings], key: str, value: Any) -> Any:
+    def _rooted(self, model: type[BaseModel], key: str, value: Any) -> Any:
         known = model.model_fields.get(key)
         is_path = known is not None and Path in types_in(known.annotation)
         return self.folder / value if is_path and isinstance(value, str) else value
@@ -201,7 +199,7 @@ class _Reading:
     def _check_url(self, keys: tuple[str, ...], url: object) -> bool:
         if not isinstance(url, str):
             return True  # missing, or of a wrong type: the class says so
-        wrong = _what_is_wrong(url)
+        wrong = _what_is_wrong(url, asks=keys[0] == "on_call")
         if wrong:
             self._tell(keys, wrong)
         return not wrong
@@ -224,17 +222,17 @@ class _Reading:
             self._tell(("database",), f"there is no folder {place.parent}; make it first")
         return f"sqlite:///{place}"
 
-    def _check_times(self, worker: Worker, sites: Mapping[str, SiteSettings]) -> None:
-        longest = max((site.read_timeout for site in sites.values()), default=0.0)
+    def _check_times(self, worker: Worker, sites: Mapping[str, SiteSettings], mail: Mail | None) -> None:
+        longest = max([site.read_timeout for site in sites.values()] + [mail.timeout if mail else 0.0])
         if not longest < worker.stop:
             self._tell(
                 ("worker", "stop"),
-                f"found {worker.stop:g}; expected more than every site's read_timeout (longest: {longest:g}), "
-                "so that a stop does not cut a write",
+                f"found {worker.stop:g}; expected more than every site's read_timeout and [mail] timeout (longest: "
+                f"{longest:g}), so that a stop does not cut a write",
             )
 
 
-def _behind(model: type[SiteSettings], given: Mapping[str, Any], wrong: set[str]) -> list[tuple[tuple[str, ...], str]]:
+def _behind(model: type[BaseModel], given: Mapping[str, Any], wrong: set[str]) -> list[tuple[tuple[str, ...], str]]:
     """Return what a class says of the settings together, which it keeps back while single ones are wrong."""
     if not wrong:
         return []
@@ -247,7 +245,7 @@ def _behind(model: type[SiteSettings], given: Mapping[str, Any], wrong: set[str]
     return []
 
 
-def _what_is_wrong(url: str) -> str:
+def _what_is_wrong(url: str, *, asks: bool) -> str:
     try:
         parts = urlsplit(url.strip())
         host, user, _ = parts.hostname or "", parts.username or parts.password, parts.port
@@ -255,7 +253,7 @@ def _what_is_wrong(url: str) -> str:
         return "is not an address; expected https://host"
     if user or "@" in parts.netloc:
         return "holds a user name or password; expected https://host, with credentials in settings of their own"
-    if not host or parts.scheme not in ("https", "http") or parts.query or parts.fragment:
+    if not host or parts.scheme not in ("https", "http") or (parts.query and not asks) or parts.fragment:
         return f"found {shown(url)}; expected https://host"
     if parts.scheme == "http" and not on_loopback(host):
         return f"found {shown(url)}; expected https://{host} (plain http:// is for loopback only)"

@@ -10,6 +10,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from policies.calendars import DAY, Calendar
@@ -19,8 +20,10 @@ from policies.model import Priority, Status
 from policies.phrases import DEGREES, RATINGS
 from policies.policy import Policy, Rule
 from policies.ranges import Among, Called, Lasting, Range
+from policies.sentences import rules_calendar
 from policies.strain import COUNTERS, SIDES, reached_at
 from policies.values import counted, ordered, words
+from policies.wording import TIMED
 
 NONE = "none"
 """The value of a field in which nothing stands, or which has none of the policy's words."""
@@ -41,6 +44,7 @@ _OTHER = "\0other"
 _TRUTH = frozenset({True, False})
 _NOTHING_YET = Among(frozenset({0}))  # or False: nobody asked, it never came back
 _MOST = 24
+_EVER = timedelta(days=3650)
 
 Part = tuple[Leaf, bool]
 """One question, and whether its answer must be yes or no."""
@@ -111,26 +115,30 @@ class Answers:
             "frustration": frozenset([*DEGREES, NONE]),
             "csat": frozenset([*RATINGS, NONE]),
         }
-        for question in (question for rule in policy.rules for question in leaves(rule.when)):
+        for question in (question for node in every_condition(policy) for question in leaves(node)):
             for name, said in _mentioned(question):
                 self.domains[name] = self.domains.get(name, frozenset()) | said
 
     def branches(self, rule: Rule) -> tuple[Branch, ...]:
         """Return the ways in which a rule's condition can be true. Raises TooMany."""
-        calendar = self.policy.calendars[rule.calendar or self.policy.calendar]
-        return tuple(self._branch(parts, calendar) for parts in _ways(rule.when))
+        return self.ways(rule.when, rules_calendar(self.policy, rule))
+
+    def ways(self, node: Node, calendar: str) -> tuple[Branch, ...]:
+        """Return the ways in which a condition can be true, its durations counted so. Raises TooMany."""
+        return tuple(self._branch(parts, calendar) for parts in _ways(node))
 
     def involved(self, branch: Branch, question: str, rule: Rule) -> list[Part]:
         """Return the parts of a branch that say something about one question."""
-        calendar = self.policy.calendars[rule.calendar or self.policy.calendar]
+        calendar = rules_calendar(self.policy, rule)
         return [part for part in branch.parts if question in self._ranges(*part, calendar)]
 
-    def counts(self, length: Duration, calendar: Calendar) -> str:
+    def counts(self, length: Duration, calendar: str) -> str:
         """Say what a duration counts: every minute, or the open hours of a calendar."""
-        always = self.open[calendar.name] == WEEK and not calendar.holidays and not calendar.closed
-        return _CLOCK if length.clock or always else calendar.name
+        found = self.policy.calendars.get(calendar)
+        always = found is not None and self.open[calendar] == WEEK and not found.holidays and not found.closed
+        return _CLOCK if length.clock or always else calendar
 
-    def _branch(self, parts: tuple[Part, ...], calendar: Calendar) -> Branch:
+    def _branch(self, parts: tuple[Part, ...], calendar: str) -> Branch:
         ranges: dict[str, Range] = {}
         causes: set[str] = set()
         conflict = None
@@ -144,7 +152,7 @@ class Answers:
         causes -= {name for name in causes if ranges[name] == _NOTHING_YET}
         return Branch(parts=parts, ranges=ranges, causes=frozenset(causes), conflict=conflict)
 
-    def _ranges(self, question: Leaf, holds: bool, calendar: Calendar) -> dict[str, Range]:
+    def _ranges(self, question: Leaf, holds: bool, calendar: str) -> dict[str, Range]:
         """Return what one answer says: first about its own question, then what follows from it."""
         length = duration_in(question)
         if length is not None:
@@ -170,7 +178,7 @@ class Answers:
         if name == "custom":  # a single field: `_ways` has taken it apart
             field, listed = next(iter(value.items()))
             return f"custom.{field}", _words(listed).__contains__
-        if name in ("answered", "requested_by_staff"):
+        if name in ("answered", "requested_by_staff", "blocked"):
             return name, lambda found: found is value
         return f"{name} {json.dumps(value, sort_keys=True, default=str)}", bool
 
@@ -182,12 +190,20 @@ def _from_the_beginning(question: Leaf) -> bool:
 
 def duration_in(question: Leaf) -> Duration | None:
     """Return how long a question waits, if it is one about time."""
-    if not question.name.endswith("_for"):
+    if not question.name.endswith("_for") and question.name not in TIMED:
         return None
     try:
         return Duration.parse(question.value)
     except ValueError:
         return None
+
+
+def every_condition(policy: Policy) -> Iterator[Node]:
+    """Yield every condition of a policy."""
+    yield from (rule.when for rule in policy.rules)
+    yield from (way.when for way in policy.come_down)
+    others = (level.out_of_hours.unless for level in policy.levels if level.out_of_hours)
+    yield from (node for node in (policy.guards.never, policy.guards.never_hold, *others) if node is not None)
 
 
 def open_in_a_week(calendar: Calendar) -> int:
@@ -220,12 +236,24 @@ def _ways(node: Node, holds: bool = True) -> list[tuple[Part, ...]]:
 
 def _lasting(name: str, length: Duration, holds: bool, counts: str) -> dict[str, Range]:
     """Open hours are never more than hours: what has lasted four of the first has lasted four of the others."""
+    if name in TIMED:
+        return _promised(name, length, holds, counts)
     if not holds:
         return {f"{name} {counts}": Lasting(less_than=length.length)}
     names = [name, "at_level_for"] if name == "not_taken_for" else [name]
     long = Lasting(least=length.length)
     found: dict[str, Range] = {f"{n} {c}": long for n in names for c in dict.fromkeys((counts, _CLOCK))}
     return {**found, "answered": Among(frozenset({False}))} if name == "unanswered_for" else found
+
+
+def _promised(name: str, length: Duration, holds: bool, counts: str) -> dict[str, Range]:
+    """How long ago a promised time passed; before it passes that is less than nothing."""
+    when, _, promise = name.partition("_")
+    ago = length.length if when == "after" else -length.length
+    if not holds:
+        return {f"{promise} {counts}": Lasting(least=-_EVER, less_than=ago)}
+    clocks = (counts, _CLOCK) if when == "after" else (counts,)
+    return {f"{promise} {clock}": Lasting(least=ago) for clock in clocks}
 
 
 def _words(value: Any) -> frozenset[str]:

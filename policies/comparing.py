@@ -11,11 +11,12 @@ from typing import Any
 from policies.branches import NONE, PRIORITIES, STATUSES, Answers, Branch, Part
 from policies.commands import Mode
 from policies.conditions import leaves
-from policies.findings import Finding, Reason, listed, named, said
+from policies.findings import Finding, Reason, listed, named, said, warning
 from policies.levels import Step
 from policies.model import Priority
 from policies.policy import Policy
 from policies.ranges import Among
+from policies.sentences import rules_calendar
 
 _MOST_COMPARED = 200
 _STATES = frozenset({"status", "priority", "severity", "tier", "tags", "product", "kind", "form", "group"})
@@ -41,10 +42,11 @@ def compared(policy: Policy, answers: Answers, rules: Sequence[Reason]) -> Itera
         dead = list(_dead(reason, answers))
         yield from dead
         if reason.live:
+            yield from _paused(reason, policy)
+        if reason.live and reason.moves:
             yield from _stuck(reason)
             yield from _climbing(reason, answers, policy)
             yield from _at_birth(reason, answers)
-            yield from _paused(reason, policy)
             yield from _lowering(reason, policy)
     if len(rules) <= _MOST_COMPARED:
         shadowed = {reason.index: by for reason in rules if (by := _shadow(reason, rules)) is not None}
@@ -115,7 +117,7 @@ def _climbing(reason: Reason, answers: Answers, policy: Policy) -> Iterator[Find
             )
             break
     again = reason.rule.again
-    calendar = policy.calendars[reason.rule.calendar or policy.calendar]
+    calendar = rules_calendar(policy, reason.rule)
     for question, length in (wait for branch in reason.live if again for wait in branch.waits):
         same = again is not None and answers.counts(length, calendar) == answers.counts(again, calendar)
         if again is not None and same and again.length < length.length:
@@ -180,7 +182,8 @@ def _covers(other: Reason, reason: Reason) -> bool:
     weaker = modes.index(Mode.least(other.rule.mode)) < modes.index(Mode.least(reason.rule.mode))
     comes_back = reason.rule.again is not None and other.rule.again is None
     waits = other.rule.wait_if is not None and other.rule.wait_if != reason.rule.wait_if
-    if weaker or comes_back or waits:
+    silent = reason.index < other.index and not set(reason.rule.tell) <= set(other.rule.tell)  # the first one tells
+    if weaker or comes_back or waits or silent:
         return False
     cells = [(branch, level) for branch in reason.live for level in reason.climbs(branch)]
     return bool(cells) and all(_covers_at(other, reason, branch, level) for branch, level in cells)
@@ -202,7 +205,7 @@ def _earlier(wide: Branch, narrow: Branch) -> bool:
 
 def _covered(reason: Reason, by: Reason) -> Finding:
     return reason.warning(
-        f'it moves nothing that rule "{by.rule.name}" would not: whenever it is true, that one is, no later, and '
+        f"it moves nothing that {by.called} would not: whenever it is true, that one is, no later, and "
         "leads as high; remove one, or let this one lead higher"
     )
 
@@ -215,7 +218,7 @@ def _overlaps(rules: Sequence[Reason]) -> Iterator[Finding]:
                 level, parts = clash
                 low, high = sorted((first, second), key=lambda reason: reason.leads(level))
                 yield second.warning(
-                    f'by {said(*parts)} it fires at the same moment as rule "{first.rule.name}" for a ticket that both '
+                    f"by {said(*parts)} it fires at the same moment as {first.called} for a ticket that both "
                     f'are about; "{high.rule.name}" wins, since level {high.leads(level)[1]} is above '
                     f"{low.leads(level)[1]}; if that is not meant, let one exclude the other"
                 )
@@ -257,7 +260,7 @@ def _same_moment(a: Branch, b: Branch) -> frozenset[str]:
 def _gaps(policy: Policy, answers: Answers, rules: Sequence[Reason]) -> Iterator[Finding]:
     if any(not reason.branches for reason in rules):
         return
-    asked = {question.name for rule in policy.rules for question in leaves(rule.when)}
+    asked = {question.name for rule in policy.rules if rule.go_to is not None for question in leaves(rule.when)}
     at_first = [branch for reason in rules for branch in reason.live if 1 in reason.climbs(branch)]
     automatic = [branch for branch in at_first if "requested_by_staff" not in branch.causes]
     ways: tuple[tuple[str, tuple[str, ...], Callable[[str], str]], ...] = (
@@ -269,28 +272,29 @@ def _gaps(policy: Policy, answers: Answers, rules: Sequence[Reason]) -> Iterator
         found = [branch.values(question) or answers.domains[question] for branch in automatic]
         missing = [v for v in (*values, NONE) if v in answers.domains[question] and not any(v in f for f in found)]
         if question in asked and missing and automatic:
-            yield Finding(
-                severity="warning",
-                about="rules",
-                sentence=f"no rule ever leads a ticket up that has {listed([words(v) for v in missing], 'or')}",
-                at=("rules",),
-            )
+            what = listed([words(v) for v in missing], "or")
+            yield warning("rules", f"no rule ever leads a ticket up that has {what}", "rules")
+
+
+def reached(policy: Policy, rules: Sequence[Reason]) -> frozenset[int]:
+    """Return the levels to which rules can bring a ticket."""
+    found: set[int] = {1}
+    for number in range(1, policy.top):
+        for reason in rules:
+            climbs = not reason.branches or any(number in reason.climbs(branch) for branch in reason.live)
+            if climbs and reason.moves and number in found:
+                lowest, highest = reason.leads(number)
+                found |= set(range(lowest, highest + 1))
+    return frozenset(found)
 
 
 def _unreached(policy: Policy, rules: Sequence[Reason]) -> Iterator[Finding]:
     """Find levels to which nothing leads."""
-    reached: set[int] = {1}
-    for number in range(1, policy.top):
-        for reason in rules:
-            climbs = not reason.branches or any(number in reason.climbs(branch) for branch in reason.live)
-            if climbs and number in reached:
-                lowest, highest = reason.leads(number)
-                reached |= set(range(lowest, highest + 1))
     for level in policy.levels:
-        if level.number not in reached:
-            yield Finding(
-                severity="warning",
-                about=named(level),
-                sentence="no rule leads to it, and a ticket comes there only by a person's hand",
-                at=("levels", level.number - 1),
+        if level.number not in reached(policy, rules):
+            yield warning(
+                named(level),
+                "no rule leads to it, and a ticket comes there only by a person's hand",
+                "levels",
+                level.number - 1,
             )

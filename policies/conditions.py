@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
 
 from policies.calendars import Clock
@@ -19,8 +18,8 @@ from policies.model import Ticket
 from policies.policy import Policy
 from policies.story import Story
 
-TIMED: set[str] = set()
-"""The names of the questions whose answer time alone can change."""
+if TYPE_CHECKING:
+    from policies.asking import Question
 
 
 class Wrong(ValueError):
@@ -36,10 +35,11 @@ class Moment:
     """All that a question may look at.
 
     `clock_for` gives the clock a duration counts on. `left_by` is who had the ticket before it came to this level.
-    `promised` is the resolution time that was told then.
-    `fetched` is what the vendor has just been asked for: what it did not tell then, it does not have. `found` keeps
-    what each question found, because several rules ask the same, and asking again for a later moment changes only
-    those that wait for a time. `lasted` keeps how long something has lasted, in words, by its clock and beginning.
+    `promised` is the resolution time that was told then. `fetched` is what the vendor has just been asked for: what it
+    did not tell then, it does not have. `known_at`: a later moment still counts with what was known at the first.
+
+    The rest is kept because several rules ask the same: what questions rest on (`readings`), when those that wait for
+    a time turn true (`dues`), and full answers, of those that time cannot change (`found`) and of those it can.
     """
 
     policy: Policy
@@ -52,16 +52,25 @@ class Moment:
     left_by: str | None = None
     promised: datetime | None = None
     fetched: frozenset[str] = frozenset()
+    known_at: datetime | None = None
+    readings: dict[Callable[[Moment], Any], Any] = field(default_factory=dict)
+    dues: dict[Question, datetime | None] = field(default_factory=dict)
     found: dict[Question, Finding] = field(default_factory=dict)
-    lasted: dict[tuple[bool, datetime], str] = field(default_factory=dict)
+    timed: dict[Question, Finding] = field(default_factory=dict)
 
     def later(self, now: datetime) -> Moment:
         """Return the same situation at a later time (spelled out: `replace` costs more than all the rest of a look)."""
         return Moment(
             policy=self.policy, ticket=self.ticket, story=self.story, level=self.level, level_since=self.level_since,
-            now=now, clock_for=self.clock_for, left_by=self.left_by, promised=self.promised,
-            fetched=self.fetched, found=self.found, lasted={},
+            now=now, clock_for=self.clock_for, left_by=self.left_by, promised=self.promised, fetched=self.fetched,
+            known_at=self.known_at or self.now, readings=self.readings, dues=self.dues, found=self.found,
         )  # fmt: skip
+
+    def read(self, reading: Callable[[Moment], Any]) -> Any:
+        """Return what questions of one subject rest on, found once."""
+        if reading not in self.readings:
+            self.readings[reading] = reading(self)
+        return self.readings[reading]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,22 +117,11 @@ class Finding:
         return frozenset(a.needs for a in self.answers if a.value is None and a.needs)
 
 
-Question = Callable[[Moment], Answer]
-"""What a condition's value becomes."""
-
-
-def saying(name: str, wanted: str) -> Callable[..., Answer]:
-    """Return what words the answers of one question. Tickets get the same few again and again: those are kept."""
-
-    @lru_cache(maxsize=64)
-    def answer(value: bool | None, found: str, needs: str | None = None) -> Answer:
-        return Answer(name=name, value=value, found=found, wanted=wanted, needs=needs)
-
-    return answer
-
-
 class Node(Protocol):
     """A part of a rule's `when`: one question, or several joined."""
+
+    def glance(self, moment: Moment, at: datetime) -> bool | None:
+        """Say only whether it is so at this time, or, as far as is known at the moment, will be."""
 
     def ask(self, moment: Moment) -> Finding:
         """Answer at this moment."""
@@ -137,18 +135,21 @@ class Leaf:
     question: Question
     value: Any = None
 
+    def glance(self, moment: Moment, at: datetime) -> bool | None:
+        """Say only whether it is so."""
+        value = self.question.glance(moment, at)
+        if value is True or value is False:
+            return value
+        return False if value.needs in moment.fetched else None
+
     def ask(self, moment: Moment) -> Finding:
         """Answer at this moment. What the vendor was asked for and did not tell, it does not have."""
-        found = moment.found.get(self.question)
-        if found is None:
-            answer = self.question(moment)
+        kept = moment.timed if self.question.timed else moment.found
+        if (found := kept.get(self.question)) is None:
+            answer = self.question.ask(moment)
             if answer.value is None and answer.needs in moment.fetched:
                 answer = replace(answer, value=False, found="not recorded", needs=None)
-            moment.found[self.question] = found = _finding(answer)
-        elif not found.value and (answer := found.answers[0]).due is not None and answer.due <= moment.now:
-            return _finding(
-                Answer(name=answer.name, value=True, causes=answer.causes, due=answer.due, start=answer.start)
-            )
+            kept[self.question] = found = _finding(answer)
         return found
 
 
@@ -167,8 +168,18 @@ class AllOf:
     _turns: tuple[tuple[bool, int, Node], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        turns = [(any(leaf.name in TIMED for leaf in leaves(p)), index, p) for index, p in enumerate(self.parts)]
+        turns = [(waits(part), index, part) for index, part in enumerate(self.parts)]
         object.__setattr__(self, "_turns", tuple(sorted(turns, key=lambda turn: turn[:2])))
+
+    def glance(self, moment: Moment, at: datetime) -> bool | None:
+        """Say only whether it is so."""
+        value: bool | None = True
+        for _, _, part in self._turns:
+            one = part.glance(moment, at)
+            if one is False:
+                return False
+            value = value and one
+        return value
 
     def ask(self, moment: Moment) -> Finding:
         """Answer at this moment."""
@@ -185,6 +196,16 @@ class AnyOf:
     """Yes if one part is, whatever is unknown; the yes rests on every part that says so."""
 
     parts: tuple[Node, ...]
+
+    def glance(self, moment: Moment, at: datetime) -> bool | None:
+        """Say only whether it is so."""
+        value: bool | None = False
+        for part in self.parts:
+            one = part.glance(moment, at)
+            if one:
+                return True
+            value = None if one is None else value
+        return value
 
     def ask(self, moment: Moment) -> Finding:
         """Answer at this moment."""
@@ -207,6 +228,11 @@ class Not:
     """The opposite; unknown stays unknown."""
 
     part: Node
+
+    def glance(self, moment: Moment, at: datetime) -> bool | None:
+        """Say only whether it is so."""
+        value = self.part.glance(moment, at)
+        return None if value is None else not value
 
     def ask(self, moment: Moment) -> Finding:
         """Answer at this moment."""
@@ -253,6 +279,11 @@ def leaves(node: Node) -> tuple[Leaf, ...]:
         return (node,)
     parts = (node.part,) if isinstance(node, Not) else getattr(node, "parts", ())
     return tuple(found for part in parts for found in leaves(part))
+
+
+def waits(node: Node) -> bool:
+    """Say whether time alone can change what a node says."""
+    return any(found.question.timed for found in leaves(node))
 
 
 def parsed(values: Mapping[str, Any]) -> Node:

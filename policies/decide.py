@@ -6,30 +6,29 @@ know and does not, it names in `Needs`, and is called again.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from policies.case import CONVERSATION, HISTORY, Case, Decision, End, Facts, Hold, Needs, Pending, RuleTrace
-from policies.commands import Command, Mode
-from policies.conditions import Finding
+from policies.attending import asked_to_confirm, attended, told_by_rules
+from policies.case import CONVERSATION, HISTORY, Case, Decision, End, Facts, Hold, Needs
+from policies.choosing import Choice, chosen, way_down
+from policies.descent import NO_DESCENT, descent
 from policies.echoes import by_its_requester, judged, recognised
-from policies.handoff import Handoff, explained, write_note
-from policies.ladder import adopted, followed, ground, has_ended, in_scope
-from policies.model import Event, Kind, Role, Ticket
-from policies.moments import Clocks
+from policies.handoff import explained
+from policies.holds import SIBLINGS, SIBLINGS_WAIT
+from policies.ladder import adopted, followed, has_ended, in_scope
+from policies.lowering import descended
+from policies.model import Event, Kind, Ticket
+from policies.moments import Clocks, customers_calendar
+from policies.moving import Scene, climbed
+from policies.placing import Placement, placement
 from policies.policy import Policy
 from policies.shifts import Shift, field_of, words_of
 from policies.story import Story
+from policies.survey import Survey, survey
 from policies.telling import Telling, tell
-from policies.values import spoken
-from policies.verdicts import Verdict, after_firing, asks_for_messages, next_look, traced, verdicts_of
-
-SIBLINGS_WAIT = timedelta(milliseconds=300)
-"""How long a move waits, once, for other facts of the save that caused it (decision 3)."""
-
-SIBLINGS = "for other facts of the same save may still come"
+from policies.verdicts import Verdict, after_firing, asks_for_messages
 
 
 def decide(
@@ -41,10 +40,7 @@ def decide(
     history: Sequence[Event] | None = None,
 ) -> Decision | Needs:
     """Fold the events into the case and decide once. `history`, if given, is every event stored before."""
-    judged_ones = {event.id: by_its_requester(judged(event, case.wrote), case.ticket) for event in events}
-    known = {event.id for event in history or ()}
-    unheard = (event for event in judged_ones.values() if event.id not in known)
-    fresh = tuple(sorted(unheard, key=lambda event: event.sort_key))
+    fresh = _unheard(case, events, history or ()) if events else ()
     kinds = {event.kind for event in fresh}
     if Kind.TOUCHED in kinds and Kind.FETCHED not in kinds:
         return _touched(policy, case, now)
@@ -60,9 +56,17 @@ def decide(
     if not inside:
         return _outside(case, now)
     case = recognised(case, shifts)
-    case = adopted(policy, replace(case, outside=False), fresh, facts, now)
+    case = adopted(policy, replace(case, outside=False) if case.outside else case, fresh, facts, now)
     case, given_up = followed(policy, case, shifts, facts, now)
     return _decided(policy, case, fresh, facts, now, given_up)
+
+
+def _unheard(case: Case, events: Sequence[Event], history: Sequence[Event]) -> tuple[Event, ...]:
+    """Return the events that are not stored yet, in order, each with its true author."""
+    judged_ones = {event.id: by_its_requester(judged(event, case.wrote), case.ticket) for event in events}
+    known = {event.id for event in history}
+    unheard = (event for event in judged_ones.values() if event.id not in known)
+    return tuple(sorted(unheard, key=lambda event: event.sort_key))
 
 
 def _touched(policy: Policy, case: Case, now: datetime) -> Decision | Needs:
@@ -116,160 +120,96 @@ def _decided(
 ) -> Decision | Needs:
     if has_ended(case):
         why = f"the ticket is {case.story.ended or case.ticket.status}"
-        case = replace(case, held=(), waiting_since=None)
+        case = replace(case, held=(), waiting_since=None, calm={})
         return Decision(case=case, events=fresh, why=why, given_up=given_up)
-    verdicts = verdicts_of(policy, case, facts, now)
+    _, unknown = customers_calendar(policy, case.ticket)
+    if unknown is not None and unknown not in facts.fetched:
+        return Needs(fields=frozenset({unknown}))
+    scene = Scene(policy, case, fresh, facts, now, Clocks(policy, case), given_up)
+    found = survey(policy, case, facts, now, scene.clocks)
+    verdicts = found.verdicts
     best = max((v.to for v in verdicts if v.new and v.paused is None), default=case.level)
-    needs = {n for v in verdicts if v.finding.value is None and v.to > max(best, case.level) for n in v.finding.needs}
+    needs = {n for v in verdicts if _matters(v, max(best, case.level)) for n in v.finding.needs}
     if needs - facts.fetched:
         return Needs(fields=frozenset(needs))
-    active = [v for v in verdicts if v.paused is None]
-    winner = next((v for v in active if v.new and v.to == best and best > case.level), None)
-    trace = tuple(traced(v, winner) for v in verdicts)
-    paused = tuple(
-        Hold(rule=v.rule.name, level=v.to, reason=f"paused: {v.paused}")
-        for v in verdicts
-        if v.paused is not None and v.new and v.to > max(best, case.level)
+    choice = chosen(scene, verdicts)
+    if isinstance(choice, Needs):
+        return choice
+    if choice.winner is not None and choice.place is not None:
+        return _climbed(scene, found, choice, choice.winner, choice.place)
+    return _stayed(scene, found, choice)
+
+
+def _matters(verdict: Verdict, best: int) -> bool:
+    """Say whether the outcome depends on a rule that cannot be answered yet."""
+    return verdict.finding.value is None and (verdict.to > best or verdict.rule.go_to is None)
+
+
+def _climbed(scene: Scene, found: Survey, choice: Choice, winner: Verdict, place: Placement) -> Decision:
+    counted, finding = choice.counted(found.verdicts), explained(scene.clocks, winner.rule, winner.finding, scene.now)
+    winner = winner._replace(finding=finding)
+    moved = climbed(scene, counted, winner, place)
+    case = replace(moved.case, held=choice.held)
+    looks = (*_ahead(scene, case), *(h.until for h in choice.held))
+    return replace(
+        moved,
+        case=case,
+        trace=found.traces(winner),
+        next_look=_first(scene, looks),
+        notices=(*moved.notices, *told_by_rules(scene, counted), *asked_to_confirm(scene, choice.held)),
     )
-    if winner is None:
-        case = replace(after_firing(case, active, now), held=paused, waiting_since=None)
-        why = _why_not(verdicts, case.level) if not paused else f"{paused[0].rule}: held, {paused[0].reason}"
-        look = next_look(case, verdicts, now)
-        return Decision(case=case, events=fresh, next_look=look, why=why, trace=trace, given_up=given_up)
-    hold = _hold(case, winner, fresh, facts, now)
-    if hold is not None:
-        first = hold.until - SIBLINGS_WAIT if hold.reason == SIBLINGS and hold.until else case.waiting_since
-        held = replace(case, held=(hold, *paused), waiting_since=first)
-        looks = (hold.until, next_look(held, verdicts, now))
-        return Decision(
-            case=held, events=fresh, next_look=min((at for at in looks if at is not None and at > now), default=None),
-            why=f"{winner.rule.name}: held, {hold.reason}", trace=trace, given_up=given_up,
-        )  # fmt: skip
-    case = replace(case, held=paused)
-    return _moved(policy, case, active, winner, fresh, facts, now, trace, given_up)
 
 
-# --- what keeps it where it is ------------------------------------------------------------------------------
-def _why_not(verdicts: Sequence[Verdict], level: int) -> str:
+def _stayed(scene: Scene, found: Survey, choice: Choice) -> Decision | Needs:
+    """Return the decision of a look that brings the ticket no higher: it may come down, and people may be told."""
+    below = descent(scene.policy, scene.case, scene.moment(scene.case)) if scene.policy.come_down else NO_DESCENT
+    if below.needs:
+        return Needs(fields=below.needs)
+    way, choice = way_down(scene, choice, below)
+    counted, trace = choice.counted(found.verdicts), found.traces(None)
+    told = (*told_by_rules(scene, counted), *asked_to_confirm(scene, choice.held))
+    case = after_firing(scene.case, counted, scene.now)
+    if way is not None:
+        place = placement(scene.policy.level(way.go_to), scene.moment(case))
+        down = descended(scene._replace(case=case), below, way, place)
+        look = _first(scene, _ahead(scene, down.case))
+        return replace(down, trace=trace, next_look=look, notices=(*down.notices, *told))
+    attention = attended(scene, _kept(case, choice.held, below.calm))
+    turns = found.next_look(case, scene.now)
+    looks = (turns, below.next_look, attention.next_look, *(hold.until for hold in choice.held))
+    return Decision(
+        case=attention.case, events=scene.fresh, next_look=_first(scene, looks),
+        why=_why_not(found.verdicts, case.level, choice.held), trace=trace, given_up=scene.given_up,
+        notices=(*told, *attention.notices),
+    )  # fmt: skip
+
+
+def _kept(case: Case, held: tuple[Hold, ...], calm: Mapping[str, datetime]) -> Case:
+    """Remember what keeps the ticket where it is."""
+    siblings = next((hold.until for hold in held if hold.reason == SIBLINGS), None)
+    waiting_since = siblings - SIBLINGS_WAIT if siblings is not None else None
+    if (held, waiting_since, calm) == (case.held, case.waiting_since, case.calm):
+        return case
+    return replace(case, held=held, waiting_since=waiting_since, calm=calm)
+
+
+def _ahead(scene: Scene, case: Case) -> tuple[datetime | None, ...]:
+    """Return what comes next at a new level: the next rule, the next word to people, a reason to come down again."""
+    there = scene._replace(case=case, clocks=Clocks(scene.policy, case))
+    rules = survey(scene.policy, case, scene.facts, scene.now, there.clocks)
+    below = descent(scene.policy, case, there.moment(case)) if scene.policy.come_down else NO_DESCENT
+    return rules.next_look(case, scene.now, moved=True), attended(there, case).next_look, below.next_look
+
+
+def _first(scene: Scene, looks: Iterable[datetime | None]) -> datetime | None:
+    return min((at for at in looks if at is not None and at >= scene.now), default=None)
+
+
+def _why_not(verdicts: Sequence[Verdict], level: int, held: Sequence[Hold]) -> str:
+    if held:
+        return f"{held[0].rule}: held, {held[0].reason}"
     true = [v for v in verdicts if v.finding.value]
     if not true:
         return f"stays at level {level}: no rule says otherwise"
     said = "; ".join(f"{v.rule.name} ({v.outcome})" for v in true[:3])
     return f"stays at level {level}: {said}"
-
-
-def _hold(case: Case, winner: Verdict, fresh: Sequence[Event], facts: Facts, now: datetime) -> Hold | None:
-    """Say why a wanted move is not made now, if so."""
-    name, to = winner.rule.name, winner.to
-    if _adoptive(case) and facts.adoptive_left <= 0 and facts.mode is not Mode.OBSERVE:
-        reason = "enough tickets that existed before were escalated this hour"
-        return Hold(rule=name, level=to, reason=reason, until=facts.adoptive_again)
-    if (waiting := _still_worked_on(case, winner, now)) is not None:
-        return waiting
-    arrived = [e.received_at for e in fresh if e.siblings and e.actor and e.actor.role is not Role.OURS]
-    first = case.waiting_since or max(arrived, default=None)
-    if first is None or first + SIBLINGS_WAIT <= now:
-        return None
-    return Hold(rule=name, level=to, reason=SIBLINGS, until=first + SIBLINGS_WAIT)
-
-
-def _still_worked_on(case: Case, winner: Verdict, now: datetime) -> Hold | None:
-    """Leave the ticket in the hands of somebody who is at it just now, but not for ever (decision 9)."""
-    wait, active = winner.rule.wait_if, case.story.human_at
-    if wait is None or active is None:
-        return None
-    before = next((h for h in case.held if h.rule == winner.rule.name and h.since is not None), None)
-    since = before.since if before is not None and before.since is not None else now
-    ends = (
-        winner.moment.clock_for(length).deadline(start, length.length, now)
-        for start, length in ((active, wait.human_active_within), (since, wait.at_most))
-    )
-    until = min((at for at in ends if at is not None), default=None)
-    if until is None or until <= now:
-        return None
-    reason = f"somebody worked on it {spoken(now - active)} ago"
-    return Hold(rule=winner.rule.name, level=winner.to, reason=reason, until=until, since=since)
-
-
-def _adoptive(case: Case) -> bool:
-    """Say whether this would be the first escalation of a ticket that existed before."""
-    return not case.newborn and case.moves == 0
-
-
-# --- the move ---------------------------------------------------------------------------------------------
-def _moved(
-    policy: Policy,
-    case: Case,
-    verdicts: Sequence[Verdict],
-    winner: Verdict,
-    fresh: tuple[Event, ...],
-    facts: Facts,
-    now: datetime,
-    trace: tuple[RuleTrace, ...],
-    given_up: dict[str, End],
-) -> Decision:
-    before, since = ground(case)
-    finding = explained(Clocks(policy, case), winner.rule, winner.finding, now)
-    command, why = _command(policy, case, before, winner, finding, facts, now)
-    observed = command.mode is Mode.OBSERVE
-    pending = Pending(
-        operation=command.operation,
-        rule=winner.rule.name,
-        level=command.level,
-        level_before=before,
-        since_before=since,
-        at=now,
-        causes=winner.causes,
-    )
-    moved = replace(
-        after_firing(case, verdicts, now),
-        level=command.level,
-        level_since=now,
-        pinned=policy.revision,
-        pending=() if observed else (pending,),
-        left_by=case.ticket.assignee.id if case.ticket.assignee else None,
-        moves=case.moves + 1,
-        waiting_since=None,
-    )
-    return Decision(
-        case=moved,
-        events=fresh,
-        command=None if observed else command,
-        observed=command if observed else None,
-        next_look=next_look(moved, verdicts_of(policy, moved, facts, now), now, moved=True),
-        fired=(winner.rule.name, *(v.rule.name for v in verdicts if v.new and v is not winner)),
-        why=why,
-        trace=tuple(replace(t, answers=finding.answers) if t.rule == winner.rule.name else t for t in trace),
-        given_up={**given_up, **{p.operation: End.SUPERSEDED for p in case.pending}},
-        adoptive=_adoptive(case) and not observed,
-    )
-
-
-def _command(
-    policy: Policy, case: Case, before: int, winner: Verdict, finding: Finding, facts: Facts, now: datetime
-) -> tuple[Command, str]:
-    """Return what to do at the vendor, and the reason in words."""
-    level, rule, operation = policy.level(winner.to), winner.rule, _operation_id(case, winner)
-    mode = Mode.least(facts.mode, level.mode, rule.mode)
-    shown = replace(case, level=before)
-    handoff = Handoff(
-        policy=policy, case=shown, rule=rule, finding=finding, level=level, operation=operation, now=now, mode=mode
-    )
-    command = Command(
-        operation=operation,
-        level=level.number,
-        level_before=before,
-        level_name=level.name,
-        take=level.take,
-        target=level.target(case.ref.vendor, case.ref.site),
-        priority=level.priority.applied(case.ticket.priority) if level.priority else None,
-        note=write_note(handoff),
-        mode=mode,
-    )
-    return command, handoff.reason
-
-
-def _operation_id(case: Case, winner: Verdict) -> str:
-    causes = "|".join(cause.id for cause in winner.causes)
-    text = f"{case.ref}|{case.adopted_at}|{case.moves}|{winner.to}|{winner.rule.name}|{causes}"
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

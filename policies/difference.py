@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from policies import particulars as about
 from policies import sentences as say
 from policies.calendars import Calendar
 from policies.levels import Level
-from policies.policy import Example, Policy, Rule
-
-Words = Mapping[str, Sequence[str]]
-"""What is said of one thing, in lines under a label each."""
+from policies.particulars import Words
+from policies.policy import Example, Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +49,17 @@ def _compared(section: str, before: Mapping[str, Words], after: Mapping[str, Wor
 def _sections(policy: Policy) -> dict[str, dict[str, Words]]:
     return {
         "About": {"the policy": _about(policy)},
-        "Applies to": {place: {"tickets": say.scope(choices)} for place, choices in policy.applies_to.items()},
-        "Time": {"durations": _time(policy)},
+        "Applies to": {place: {"tickets": about.scope(choices)} for place, choices in policy.applies_to.items()},
+        "Time": {"durations": about.of_time(policy)},
         "Calendars": {name: _calendar(calendar) for name, calendar in policy.calendars.items()},
         "Severity": {"the table": _severity(policy)},
-        "Customers": {tier.name: {"who": [say.tier(tier)]} for tier in policy.tiers},
-        "Moods": {mood: {"signs": found} for mood, found in say.signs(policy).items()},
+        "Customers": {tier.name: {"who": [about.tier(tier)]} for tier in policy.tiers},
+        "Moods": {mood: {"signs": found} for mood, found in about.signs(policy).items()},
         "Levels": {f"level {level.number}": _level(policy, level) for level in policy.levels},
-        "Rules": {rule.name: _rule(policy, rule) for rule in policy.rules},
+        "Rules": {rule.name: about.of_rule(policy, rule) for rule in policy.rules if not rule.implied},
+        "Coming down": {way.name: about.of_way_down(policy, way) for way in policy.come_down},
+        "Guards": {"all moves": about.of_guards(policy)},
+        "Roles": {name: about.of_role(policy, name, role) for name, role in policy.roles.items()},
         "Tests": {example.name: _example(example) for example in policy.examples},
     }
 
@@ -65,14 +67,6 @@ def _sections(policy: Policy) -> dict[str, dict[str, Words]]:
 def _about(policy: Policy) -> Words:
     review = [say.day(policy.review_by)] if policy.review_by else []
     return {"name": [policy.name], "owner": [policy.owner] if policy.owner else [], "to be reviewed by": review}
-
-
-def _time(policy: Policy) -> Words:
-    return {
-        "calendar": [policy.calendar],
-        "paused while": sorted(status.value.replace("_", " ") for status in policy.pause_while),
-        "after reopening": ["begins again" if policy.restart_after_reopening else "goes on"],
-    }
 
 
 def _calendar(calendar: Calendar) -> Words:
@@ -97,30 +91,8 @@ def _cells(urgency: Iterable[str], cells: Iterable[str]) -> list[str]:
 
 
 def _level(policy: Policy, level: Level) -> Words:
-    return {
-        "name": [level.name],
-        "role": [level.role] if level.role else [],
-        "path": [level.path.value],
-        "takes": [level.take.value],
-        "who": [f"{at}: {say.target(place.target)}" for at, place in level.places.items()],
-        "priority": [say.priority(level)] if level.priority else [],
-        "taken within": [say.counted(level.taken_within, policy.calendar)] if level.taken_within else [],
-        "solved within": [say.counted(level.expected_resolution, policy.calendar)] if level.expected_resolution else [],
-        "note": [level.note] if level.note else [],
-        "mode": [level.mode.value] if level.mode else [],
-    }
-
-
-def _rule(policy: Policy, rule: Rule) -> Words:
-    calendar = rule.calendar or policy.calendar
-    return {
-        "when": [say.reason(rule, policy)],
-        "leads to": [say.destination(rule)],
-        "once more after": [say.counted(rule.again, calendar)] if rule.again else [],
-        "waits while": [say.waiting(rule, calendar)] if rule.wait_if else [],
-        "calendar": [rule.calendar] if rule.calendar else [],
-        "mode": [rule.mode.value] if rule.mode else [],
-    }
+    role = [level.role] if level.role else []
+    return {"name": [level.name], "role": role, "path": [level.path.value], **about.of_level(policy, level)}
 
 
 def _example(example: Example) -> Words:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from policies.branches import Answers, Branch, Part, TooMany
+from policies.commands import Take
 from policies.levels import Level, Step
 from policies.policy import Policy, Rule
+from policies.reminders import implied
 
 Place = tuple[str | int, ...]
 """The keys and indexes that lead to a part of the document."""
@@ -36,15 +38,26 @@ class Finding:
 class Reason:
     """A rule as the linter sees it.
 
-    `branches`: the ways in which its condition can be true, empty if there are too many to be compared. `live`: those
-    that can make it fire.
+    `at`: where it stands in the document. `branches`: the ways in which its condition can be true, empty if there are
+    too many to be compared. `live`: those that can make it fire.
     """
 
     rule: Rule
     index: int
+    at: Place
     top: int
     branches: tuple[Branch, ...]
     live: tuple[Branch, ...]
+
+    @property
+    def called(self) -> str:
+        """Name it as people do."""
+        return f"what follows `if_not_taken` ({self.rule.name})" if self.rule.implied else f'rule "{self.rule.name}"'
+
+    @property
+    def moves(self) -> bool:
+        """Say whether it leads anywhere; if not, it only tells."""
+        return self.rule.go_to is not None
 
     def leads(self, level: int) -> tuple[int, int]:
         """Return the lowest and the highest level the rule may lead to from here; a request may name any."""
@@ -68,8 +81,7 @@ class Reason:
         return self._finding("warning", sentence)
 
     def _finding(self, severity: Literal["error", "warning"], sentence: str) -> Finding:
-        about = f'rule "{self.rule.name}"'
-        return Finding(severity=severity, about=about, sentence=sentence, at=("rules", self.index))
+        return Finding(severity=severity, about=self.called, sentence=sentence, at=self.at)
 
 
 def reasons(policy: Policy, answers: Answers) -> tuple[Reason, ...]:
@@ -81,8 +93,25 @@ def reasons(policy: Policy, answers: Answers) -> tuple[Reason, ...]:
         except TooMany:
             branches = ()
         live = tuple(branch for branch in branches if branch.conflict is None and branch.causes)
-        found.append(Reason(rule=rule, index=index, top=policy.top, branches=branches, live=live))
+        at = _place(policy, rule) if rule.implied else ("rules", index)
+        found.append(Reason(rule=rule, index=index, at=at, top=policy.top, branches=branches, live=live))
     return tuple(found)
+
+
+def _place(policy: Policy, rule: Rule) -> Place:
+    """Return where the document says what an implied rule follows from."""
+    level = next(level for level in policy.levels if rule.name in (made.name for made in implied([level])))
+    return "levels", level.number - 1, "if_not_taken"
+
+
+def warning(about: str, sentence: str, *at: str | int) -> Finding:
+    """Return what may be meant, but hardly is."""
+    return Finding(severity="warning", about=about, sentence=sentence, at=at)
+
+
+def error(about: str, sentence: str, *at: str | int) -> Finding:
+    """Return what can never do what it says."""
+    return Finding(severity="error", about=about, sentence=sentence, at=at)
 
 
 def named(level: Level) -> str:
@@ -107,3 +136,8 @@ def _plain(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_plain, value)) + "]"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def only_told(level: Level) -> bool:
+    """Say whether a level only hears of its tickets, so that it needs no target."""
+    return level.take is Take.OVERSIGHT and bool(level.tell)

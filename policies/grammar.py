@@ -1,14 +1,14 @@
-"""What the sections of a policy document may say, except for its rules (rulebook.py) and tests (examples.py)."""
+"""What the sections of a policy document may say that have no room of their own: scope, time, severity, customers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from policies.calendars import DAY, Calendar, Window
+from policies.calendars import DAY, Calendar, Window, public_holidays
 from policies.policy import Choice, Severity, Tier
 from policies.shapes import (
     Gather,
@@ -18,13 +18,16 @@ from policies.shapes import (
     doubles,
     either,
     expected,
+    line,
     many,
     one_or_many,
     record,
+    section,
     shape,
     table,
     text,
     unknown,
+    whole,
 )
 from policies.source import Fault, Node, nearest
 
@@ -52,6 +55,31 @@ def _pattern(found: re.Pattern[str]) -> Schema:
     return {"type": "string", "pattern": f"^(?:{found.pattern})$"}
 
 
+# --- numbers ------------------------------------------------------------------------------------------------------
+def bounded(least: int, most: int) -> Shape[int]:
+    """Read a whole number within bounds."""
+
+    def read(node: Node) -> int:
+        if not least <= whole(node) <= most:
+            raise Fault(node.problem(f"expected a number from {least} to {most}, found {node.text[:40]}"))
+        return whole(node)
+
+    return Shape(read, {"type": "integer", "minimum": least, "maximum": most})
+
+
+def a_level(top: int | None, least: int = 1) -> Shape[int]:
+    """Read the number of a level; `top` None: how many there are is not known."""
+
+    def read(node: Node) -> int:
+        if not least <= whole(node) <= (top or whole(node)):
+            there = f"there is no level {node.text[:40]}; the levels are 1 to {top or 'more'}"
+            too_low = "every ticket starts at level 1; this is about a higher one"
+            raise Fault(node.problem(too_low if node.scalar == 1 < least else there))
+        return whole(node)
+
+    return Shape(read, {"type": "integer", "minimum": least, **({"maximum": top} if top else {})})
+
+
 # --- where it applies ---------------------------------------------------------------------------------------------
 @shape(_pattern(_SITE))
 def site(node: Node) -> str:
@@ -63,11 +91,13 @@ def site(node: Node) -> str:
 
 def _choice(name: str) -> Shape[Choice]:
     listed = one_or_many(text)
-    without = record(lambda none_of: Choice(field=SCOPES[name], none_of=none_of), {"none_of": listed})
-    return Shape(
+    unwanted = {"none_of": listed.meaning("All but these.")}
+    without = record(lambda none_of: Choice(field=SCOPES[name], none_of=none_of), unwanted)
+    found = Shape(
         lambda node: without(node) if node.pairs is not None else Choice(field=SCOPES[name], only=listed(node)),
         either(listed.schema, without.schema),
     )
+    return found.meaning("One of these names or ids; or {none_of: …}.")
 
 
 @shape({"enum": list(SCOPES)})
@@ -99,6 +129,26 @@ def calendar(name: str, holidays: Shape[Mapping[date, str]]) -> Shape[Calendar]:
 
     closed = many(day).meaning("More dates on which no time counts.")
     return record(build, {"timezone": timezone, "hours": hours}, {"holidays": holidays, "closed": closed})
+
+
+_PLACE = section(
+    {"country": text.meaning("Two letters, such as DE.")}, {"region": text.meaning("A part of it, such as BY.")}
+)
+
+
+def holidays(years: Sequence[int], known: Mapping[date, str] | None = None) -> Shape[Mapping[date, str]]:
+    """Return the reader of a calendar's holidays: those that are `known` already, or else of these years."""
+
+    def read(node: Node) -> Mapping[date, str]:
+        place = _PLACE(node)
+        if known is not None:
+            return known
+        try:
+            return public_holidays(place["country"], place.get("region"), years)
+        except ValueError as error:
+            raise Fault(node.problem(str(error))) from None
+
+    return Shape(read, _PLACE.schema).meaning("Public holidays; they become dates when the policy is activated.")
 
 
 @shape({"type": "string", "description": "A zone of the tz database.", "examples": ["Europe/Berlin", "UTC"]})
@@ -188,11 +238,12 @@ severity: Shape[Severity] = record(
 _tiers = many(
     record(
         lambda tier, **rest: Tier(name=tier, **rest),
-        {"tier": text.meaning("The name that conditions use.")},
+        {"tier": line.meaning("The name that conditions use.")},
         {
             "organizations": one_or_many(text).meaning("Names or ids."),
             "tags": one_or_many(text).meaning("Tags or labels of the ticket."),
             "field_values": one_or_many(text).meaning("Values of the field called `tier` in the site's settings."),
+            "calendar": text.meaning("The calendar that durations count for tickets of these customers."),
         },
     )
 )

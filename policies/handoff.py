@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from policies.case import Case
-from policies.commands import Line, Mode, Note, Span, Speech, Take
+from policies.commands import Line, Mode, Note, Span, Speech, Take, Target
 from policies.conditions import Answer, Finding
 from policies.durations import Duration
 from policies.levels import Level
 from policies.masking import masked
-from policies.model import Named
+from policies.model import Named, Ticket
 from policies.moments import Clocks
 from policies.policy import Policy, Rule
 from policies.questions import tier_of
@@ -27,16 +27,18 @@ from policies.values import spoken
 
 MARK = "Stepladder"
 _LONGEST_QUOTE = 180
+_LONGEST_READ = 2000  # of what is quoted; masking longer texts takes too long
 _NOT_RECORDED = Span(text="not recorded")
 _UNNAMED = "name not recorded"
 _LONGEST_NOTE = 900
 _SHORTEST = 24
+_POOL = ("assign", "from")
 _AN_ID = re.compile(r"\d{5,}|[0-9a-fA-F]{16,}|(?=\S*\d)[0-9a-zA-Z-]+:[0-9a-fA-F-]{12,}|(?=\S*\d)[0-9a-fA-F-]{32,}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handoff:
-    """The move a note tells of."""
+    """The move a note tells of. `promised`: by when it is expected to be resolved, if the level says so."""
 
     policy: Policy
     case: Case
@@ -45,12 +47,14 @@ class Handoff:
     level: Level
     operation: str
     now: datetime
+    target: Target
+    promised: datetime | None = None
     mode: Mode = Mode.ACT
 
     @property
     def reason(self) -> str:
         """Say which rule moved the ticket and what it found, with the numbers that were compared."""
-        found = "; ".join(_in_words(answer) for answer in self.finding.support)
+        found = "; ".join(in_words(answer) for answer in self.finding.support)
         return f"{self.rule.name}: {found}" if found else self.rule.name
 
 
@@ -106,7 +110,8 @@ def _fitted(lines: list[Line], most: int) -> list[Line]:
     return lines
 
 
-def _in_words(answer: Answer) -> str:
+def in_words(answer: Answer) -> str:
+    """Say what a question found, with what was asked: `priority urgent (at least high)`."""
     name, found = answer.name.replace("_", " "), answer.found
     if answer.start is not None:
         return f"{name} {found} (limit {answer.wanted})"
@@ -117,8 +122,8 @@ def _in_words(answer: Answer) -> str:
 
 
 def _headline(handoff: Handoff) -> str:
-    level, case = handoff.level, handoff.case
-    where = _said(level.target(case.ref.vendor, case.ref.site).get("group"))
+    level = handoff.level
+    where = _said(handoff.target.get("group"))
     name = level.name + (f" ({where})" if where and level.take is Take.OWNERSHIP else "")
     if level.take is Take.OVERSIGHT:
         return f"▲ Level {level.number} · {name}: please watch over this; the ticket stays with {_holder(handoff)}."
@@ -131,14 +136,14 @@ def _said(value: object) -> str | None:
     return value if isinstance(value, str) and value and not _AN_ID.fullmatch(value) else None
 
 
-def _name(thing: Named | None) -> str | None:
+def name_of(thing: Named | None) -> str | None:
     """Return a thing's name; None if there is no such thing or its name is not known."""
     return _said(thing.name) if thing is not None and thing.name != thing.id else _said(thing.id if thing else None)
 
 
 def _holder(handoff: Handoff) -> str:
     ticket = handoff.case.ticket
-    return _name(ticket.assignee) or _name(ticket.group) or "its team"
+    return name_of(ticket.assignee) or name_of(ticket.group) or "its team"
 
 
 def _why(handoff: Handoff) -> str:
@@ -150,7 +155,7 @@ def _customer(handoff: Handoff) -> str:
     case = handoff.case
     tier, _, _ = tier_of(handoff.policy, case.ticket)
     parts = [_customer_name(handoff)]
-    parts += [name] if (name := _name(case.ticket.organization)) else []
+    parts += [name] if (name := name_of(case.ticket.organization)) else []
     parts += [tier] if tier else []
     if case.story.waiting_since is not None:
         waited = spoken(handoff.now - case.story.waiting_since)
@@ -160,11 +165,11 @@ def _customer(handoff: Handoff) -> str:
 
 def _customer_name(handoff: Handoff) -> str:
     requester = handoff.case.ticket.requester
-    return _name(requester) or (_UNNAMED if requester else "not recorded")
+    return name_of(requester) or (_UNNAMED if requester else "not recorded")
 
 
 def _problem(handoff: Handoff) -> Line:
-    subject = _quote(handoff.case.ticket.subject or "")
+    subject = quoted_subject(handoff.case.ticket)
     spans = [Span(text=subject, speech=Speech.QUOTE) if subject else _NOT_RECORDED]
     said = handoff.case.story.last_customer
     if said is not None and _quote(said.text) not in ("", subject):
@@ -172,9 +177,14 @@ def _problem(handoff: Handoff) -> Line:
     return Line(label="Problem", spans=tuple(spans))
 
 
+def quoted_subject(ticket: Ticket) -> str:
+    """Return the ticket's subject in quotation marks, masked and cut; nothing if it is empty."""
+    return _quote(ticket.subject or "")
+
+
 def _quote(text: str) -> str:
     """Put a text into quotation marks: masked while it is whole, then cut; nothing if it is empty."""
-    plain = masked(" ".join(text.split()))
+    plain = masked(" ".join(text[:_LONGEST_READ].split()))
     cut = plain if len(plain) <= _LONGEST_QUOTE else plain[: _LONGEST_QUOTE - 1] + "…"
     return f"“{cut}”" if cut else ""
 
@@ -198,10 +208,11 @@ def _tried(handoff: Handoff) -> tuple[Span, ...]:
 def _changed(handoff: Handoff) -> str:
     ticket, level = handoff.case.ticket, handoff.level
     parts = [f"level {handoff.case.level} → {level.number}"]
-    target = level.target(ticket.ref.vendor, ticket.ref.site)
-    if level.take is Take.OWNERSHIP and target:
-        goal = ", ".join(_target_words(target)) or level.name
-        before = " / ".join(n for n in (_name(ticket.group), _name(ticket.assignee)) if n)
+    if level.take is Take.OWNERSHIP and handoff.target:
+        goal = ", ".join(_target_words({k: v for k, v in handoff.target.items() if k not in _POOL})) or level.name
+        pick = handoff.target.get("assign")
+        goal += f" ({str(pick).replace('_', ' ')})" if pick is not None else ""
+        before = " / ".join(n for n in (name_of(ticket.group), name_of(ticket.assignee)) if n)
         nobody = _UNNAMED if ticket.group or ticket.assignee else "nobody"
         parts.append(f"{before or nobody} → {goal}")
     to = level.priority.applied(ticket.priority) if level.priority else None
@@ -221,7 +232,7 @@ def _target_words(target: object) -> list[str]:
 def _extra(handoff: Handoff) -> list[Line]:
     lines = []
     if handoff.level.expected_resolution is not None:
-        due = _when(handoff, _deadline(handoff, handoff.level.expected_resolution))
+        due = _when(handoff, handoff.promised)
         lines.append(Line(label="Expected resolution", spans=(Span(text=f"by {due}"),)))
     if handoff.level.note:
         lines.append(Line(spans=(Span(text=fill(handoff.level.note, _values(handoff)), speech=Speech.OURS),)))
@@ -244,14 +255,12 @@ def _values(handoff: Handoff) -> dict[str, str]:
         "tier": tier or "none",
         "priority": ticket.priority.word if ticket.priority else "none",
         "requester": _customer_name(handoff),
-        "organization": _name(ticket.organization) or "not recorded",
+        "organization": name_of(ticket.organization) or "not recorded",
         "rule": handoff.rule.name,
     }
 
 
-def _deadline(handoff: Handoff, length: Duration | None) -> datetime | None:
-    if length is None:
-        return None
+def _deadline(handoff: Handoff, length: Duration) -> datetime | None:
     clock = Clocks(handoff.policy, handoff.case).for_level(handoff.level.number, length)
     return clock.deadline(handoff.now, length.length, handoff.now)
 

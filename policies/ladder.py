@@ -9,13 +9,14 @@ from datetime import datetime
 from policies.case import Case, End, Facts, Fired
 from policies.commands import Mode, Take
 from policies.echoes import ours_all_the_same
+from policies.levels import Level
 from policies.model import Event, Named, Role, Ticket
 from policies.moments import Clocks, moment_of
 from policies.policy import Choice, Policy
 from policies.shifts import Shift
 
 _REMEMBERED = 40
-_FIELDS = {"team": "group", "request_type": "form"}
+OTHER_NAMES = {"team": "group", "request_type": "form"}
 """What stepladder.toml may call a field that a ticket knows by another name."""
 _ASKED = frozenset({"requested_by_staff"})
 """Causes that no move by hand deals with: somebody asks for more than where the ticket was put."""
@@ -37,7 +38,8 @@ def _with_targets(policy: Policy, choice: Choice, ticket: Ticket) -> Choice:
     """Count the groups that levels move tickets to as named too: our own move must not lose sight of a ticket."""
     if choice.field != "group" or not choice.only:
         return choice
-    targets = [target for level in policy.levels for target in level.targets(ticket.ref.vendor, ticket.ref.site)]
+    at = ticket.ref.vendor, ticket.ref.site
+    targets = [target for level in policy.levels for target in (*level.targets(*at), *level.fallback(*at))]
     return replace(choice, only=(*choice.only, *(group for target in targets for group in _groups(target))))
 
 
@@ -45,7 +47,7 @@ def _groups(target: Mapping[str, object]) -> list[str]:
     """Return the groups a target names, itself or by a field that holds the ticket's group."""
     fields = target.get("field")
     told = {**(fields if isinstance(fields, Mapping) else {}), "group": target.get("group")}
-    return [str(word) for name, word in told.items() if word is not None and _FIELDS.get(name, name) == "group"]
+    return [str(word) for name, word in told.items() if word is not None and OTHER_NAMES.get(name, name) == "group"]
 
 
 def _chosen(choice: Choice, ticket: Ticket) -> bool | None:
@@ -75,7 +77,7 @@ def adopted(policy: Policy, case: Case, fresh: Sequence[Event], facts: Facts, no
         if case.adopted_at is None or (case.moves == 0 and case.level_since == case.adopted_at):
             case = _taken_in(policy, case, begin)
         case = replace(case, adopted_at=begin, newborn=newborn)
-    return replace(case, mode=facts.mode)
+    return case if case.mode is facts.mode else replace(case, mode=facts.mode)
 
 
 def _adopted_again(policy: Policy, case: Case, facts: Facts, now: datetime) -> Case:
@@ -83,7 +85,7 @@ def _adopted_again(policy: Policy, case: Case, facts: Facts, now: datetime) -> C
     since = facts.mode_since or now
     begin = max(since, case.adopted_at or since)
     if case.mode is not Mode.ACT:
-        case = replace(_taken_in(policy, case, since), moves=0)
+        case = replace(_taken_in(policy, case, since), moves=0, moved_at=(), before=())
     return replace(case, adopted_at=begin, newborn=False, mode=facts.mode)
 
 
@@ -96,7 +98,22 @@ def _taken_in(policy: Policy, case: Case, since: datetime) -> Case:
 
 def _at(policy: Policy, case: Case, level: int, since: datetime) -> Case:
     """Put the case at a level; above the first it keeps to its policy (decision 10)."""
-    return replace(case, level=level, level_since=since, pinned=policy.revision if level > 1 else None)
+    return replace(at_level(case, level, since), pinned=policy.revision if level > 1 else None)
+
+
+def at_level(case: Case, level: int, since: datetime) -> Case:
+    """Return the case at a level: reminders begin anew, and what was remembered of higher levels is forgotten."""
+    return replace(
+        case,
+        level=level,
+        level_since=since,
+        before=tuple(before for before in case.before if before.level <= level),
+        calm={},
+        promised=None,
+        reminded=0,
+        reviewed=0,
+        reviewed_at=None,
+    )
 
 
 def _stands_at(policy: Policy, case: Case) -> int:
@@ -108,14 +125,17 @@ def _stands_at(policy: Policy, case: Case) -> int:
 
 
 def _standing(policy: Policy, ticket: Ticket, otherwise: int) -> int:
-    """Return the level whose target the ticket stands in; the present one if several share it or none does."""
-    numbers = [
-        level.number
-        for level in policy.levels
-        if level.take is Take.OWNERSHIP
-        and any(_stands_in(ticket, target) for target in level.targets(ticket.ref.vendor, ticket.ref.site))
-    ]
-    return numbers[-1] if numbers and otherwise not in numbers else otherwise
+    """Return the level whose target the ticket stands in; the present one if several share it or none does.
+
+    Where a level's tickets go only if its target is refused says less than where another level lives.
+    """
+    at = ticket.ref.vendor, ticket.ref.site
+    owning = [level for level in policy.levels if level.take is Take.OWNERSHIP]
+    for targets in (Level.targets, Level.fallback):
+        numbers = [lv.number for lv in owning if any(_stands_in(ticket, target) for target in targets(lv, *at))]
+        if numbers:
+            return otherwise if otherwise in numbers else numbers[-1]
+    return otherwise
 
 
 def _stands_in(ticket: Ticket, target: Mapping[str, object]) -> bool:
@@ -128,7 +148,7 @@ def _stands_in(ticket: Ticket, target: Mapping[str, object]) -> bool:
 
 
 def _holds(ticket: Ticket, name: str, word: str) -> bool:
-    value = ticket.custom.get(name, getattr(ticket, _FIELDS.get(name, name), None))
+    value = ticket.custom.get(name, getattr(ticket, OTHER_NAMES.get(name, name), None))
     if isinstance(value, Named):
         return bool(value.goes_by(word))
     return isinstance(value, str) and value.casefold() == word.casefold()
@@ -138,6 +158,8 @@ def followed(
     policy: Policy, case: Case, shifts: Sequence[Shift], facts: Facts, now: datetime
 ) -> tuple[Case, dict[str, End]]:
     """Let a person's hand win: the level goes where they moved the ticket, and unfinished writes are given up."""
+    if not shifts and not case.pending:
+        return case, {}
     theirs = [s for s in shifts if s.role is not Role.OURS and not (case.pending and ours_all_the_same(s, case.wrote))]
     moving = [s for s in theirs if s.field in _MOVING or s.field.startswith("custom.")]
     level = _moved_to(policy, case, moving)
@@ -190,15 +212,23 @@ def _moved_to(policy: Policy, case: Case, moving: Sequence[Shift]) -> int | None
     """
     watched = policy.level(case.level).take is Take.OVERSIGHT
     level: int | None = None
+    places = _fields(policy, case.ticket)
     for shift in moving:
         if shift.field == "level":
             if str(case.ticket.level) in (shift.after, "None"):
                 level = min(max(case.ticket.level or 1, 1), policy.top)
-        elif shift.field == "group" or shift.field.startswith("custom."):
+        elif shift.field == "group" or shift.field in places:
             now_at = case.level if level is None else level
             standing = _standing(policy, case.ticket, now_at)
             level = standing if standing != now_at and (standing == 1 or not watched) else level
     return level
+
+
+def _fields(policy: Policy, ticket: Ticket) -> frozenset[str]:
+    """Return the custom fields that say where a ticket stands, as shifts name them."""
+    at = ticket.ref.vendor, ticket.ref.site
+    told = (target.get("field") for lv in policy.levels for target in (*lv.targets(*at), *lv.fallback(*at)))
+    return frozenset(f"custom.{name}" for fields in told if isinstance(fields, Mapping) for name in fields)
 
 
 def _settled(policy: Policy, case: Case, facts: Facts, moved_at: datetime) -> Case:

@@ -128,12 +128,16 @@ class Level:
         return place.target if place is not None else {}
 
     def targets(self, vendor: str, site: str) -> tuple[Target, ...]:
-        """Every target that a ticket of this site can have got at this level."""
+        """Every target that a ticket of this site may get at this level, but those for when one is refused."""
         found: list[Target] = []
         for places in (self.places, self.out_of_hours.places if self.out_of_hours else {}):
             place = at_site(places, vendor, site)
             found += place.every() if place is not None else ()
-        return (*found, *self.fallbacks.get(f"{vendor}/{site}", self.fallbacks.get(vendor, ())))
+        return tuple(found)
+
+    def fallback(self, vendor: str, site: str) -> tuple[Target, ...]:
+        """What is tried at one site, in order, where a target is refused."""
+        return self.fallbacks.get(f"{vendor}/{site}", self.fallbacks.get(vendor, ()))
 
 
 def at_site(places: Places, vendor: str, site: str) -> Place | None:

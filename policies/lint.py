@@ -13,13 +13,16 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
+from policies.bouncing import bouncing
 from policies.branches import WEEK, Answers, duration_in
 from policies.calendars import DAY, Calendar
 from policies.commands import Take
 from policies.comparing import compared
 from policies.conditions import leaves
+from policies.configured import Sites, configured
 from policies.durations import Duration
-from policies.findings import Finding, Place, listed, named, reasons
+from policies.findings import Finding, Place, error, listed, named, only_told, reasons, warning
+from policies.keeping import keeping
 from policies.levels import Level
 from policies.model import Status
 from policies.policy import Choice, Policy
@@ -32,11 +35,12 @@ _DAYS = re.compile(r"\d\s*d")
 _BEYOND = timedelta(weeks=52 * 70)  # calendars know open hours until 2100
 
 
-def lint(policy: Policy) -> tuple[Finding, ...]:
-    """Return what the policy's author can hardly have meant."""
+def lint(policy: Policy, sites: Sites | None = None) -> tuple[Finding, ...]:
+    """Return what the policy's author can hardly have meant; `sites`: those that are configured, if that is known."""
     answers = Answers(policy)
+    rules = reasons(policy, answers)
     found = [
-        *_targets(policy),
+        *(_targets(policy) if sites is None else configured(policy, sites)),
         *_out_of_scope(policy),
         *_priorities(policy),
         *_alike(policy),
@@ -44,7 +48,9 @@ def lint(policy: Policy) -> tuple[Finding, ...]:
         *_matrix(policy),
         *_statuses(policy),
         *_lengths(policy, answers),
-        *compared(policy, answers, reasons(policy, answers)),
+        *compared(policy, answers, rules),
+        *keeping(policy, answers, rules),
+        *bouncing(policy, answers, rules),
     ]
     return _placed(policy, found) if found else ()
 
@@ -65,25 +71,17 @@ def _line(root: Node, place: Place) -> int:
     return next(keys, root.follow(place)).line
 
 
-def _warning(about: str, sentence: str, *at: str | int) -> Finding:
-    return Finding(severity="warning", about=about, sentence=sentence, at=at)
-
-
-def _error(about: str, sentence: str, *at: str | int) -> Finding:
-    return Finding(severity="error", about=about, sentence=sentence, at=at)
-
-
 # --- levels -------------------------------------------------------------------------------------------------------
 def _targets(policy: Policy) -> Iterator[Finding]:
     for level in policy.levels:
         for site in policy.applies_to:
             vendor, _, name = site.partition("/")
-            if level.target(vendor, name):
+            if level.target(vendor, name) or only_told(level):
                 continue
             some = [place for place in level.places if place.startswith(f"{vendor}/")] if not name else []
             only = f", only for {listed(some)}" if some else ""
             sentence = f"has no target for {site}{only}: a ticket there would be moved to nobody"
-            yield _warning(named(level), sentence, "levels", level.number - 1)
+            yield warning(named(level), sentence, "levels", level.number - 1)
 
 
 def _out_of_scope(policy: Policy) -> Iterator[Finding]:
@@ -98,7 +96,7 @@ def _out_of_scope(policy: Policy) -> Iterator[Finding]:
                     f"{site}: tickets that come to the group {group} are out of scope there, so nothing happens to "
                     "them any more; take it out of `none_of` in `applies_to`"
                 )
-                yield _warning(named(level), sentence, "levels", level.number - 1)
+                yield warning(named(level), sentence, "levels", level.number - 1)
 
 
 def _leaves(choice: Choice, group: str) -> bool:
@@ -116,7 +114,7 @@ def _priorities(policy: Policy) -> Iterator[Finding]:
                 f"sets the priority to {change.to.word}, which lowers what {named(highest)} made {before.to.word}; "
                 f"`{{at_least: {change.to.word}}}` never lowers"
             )
-            yield _warning(named(level), sentence, "levels", level.number - 1)
+            yield warning(named(level), sentence, "levels", level.number - 1)
         if before is None or change.to > before.to:
             highest = level
 
@@ -125,10 +123,11 @@ def _priorities(policy: Policy) -> Iterator[Finding]:
 def _alike(policy: Policy) -> Iterator[Finding]:
     """Find names that a person would take for one, and the program for two."""
     named_things: list[tuple[str, list[tuple[str, Place]]]] = [
-        ("rule", [(rule.name, ("rules", i)) for i, rule in enumerate(policy.rules)]),
+        ("rule", [(rule.name, ("rules", i)) for i, rule in enumerate(policy.rules) if not rule.implied]),
         ("level", [(level.name, ("levels", level.number - 1)) for level in policy.levels]),
         ("tier", [(tier.name, ("customers", "tiers", i)) for i, tier in enumerate(policy.tiers)]),
         ("calendar", [(name, ("calendars", name)) for name in policy.calendars]),
+        ("role", [(name, ("roles", name)) for name in policy.roles]),
         ("severity", [(name, ("severity",)) for name in (policy.severity.names if policy.severity else ())]),
     ]
     for what, things in named_things:
@@ -137,7 +136,7 @@ def _alike(policy: Policy) -> Iterator[Finding]:
             first = seen.setdefault(_SPACES.sub("", name.casefold()), name)
             if first != name:
                 sentence = f'differs from "{first}" only by case, spaces or hyphens; to the program they are two'
-                yield _warning(f'{what} "{name}"', sentence, *place)
+                yield warning(f'{what} "{name}"', sentence, *place)
 
 
 def _tiers(policy: Policy) -> Iterator[Finding]:
@@ -149,7 +148,7 @@ def _tiers(policy: Policy) -> Iterator[Finding]:
         signs = {(kind, word.casefold()) for kind, word in words}
         if signs and signs <= taken:
             sentence = "is never reached: all that it names belongs to a tier above it, and the first that matches wins"
-            yield _error(f'tier "{tier.name}"', sentence, "customers", "tiers", index)
+            yield error(f'tier "{tier.name}"', sentence, "customers", "tiers", index)
         taken |= signs
 
 
@@ -165,7 +164,7 @@ def _matrix(policy: Policy) -> Iterator[Finding]:
             f"with more impact or urgency the severity sometimes falls, ranked as first named: "
             f"{' < '.join(table.names)}; list impact, urgency and the cells from the least to the greatest"
         )
-        yield _warning("severity", sentence, "severity")
+        yield warning("severity", sentence, "severity")
 
 
 def _statuses(policy: Policy) -> Iterator[Finding]:
@@ -177,25 +176,36 @@ def _statuses(policy: Policy) -> Iterator[Finding]:
                 if str(word).casefold() not in known:
                     near = difflib.get_close_matches(str(word).casefold().replace(" ", "_"), known, n=1, cutoff=0.6)
                     guess = f'; did you mean "{near[0]}"?' if near else f"; there are {', '.join(known)}"
-                    yield _error(f'rule "{rule.name}"', f'there is no status "{word}"{guess}', "rules", index)
+                    yield error(f'rule "{rule.name}"', f'there is no status "{word}"{guess}', "rules", index)
 
 
 # --- time ---------------------------------------------------------------------------------------------------------
 def _lengths(policy: Policy, answers: Answers) -> Iterator[Finding]:
     """Find durations that never pass in their calendar, and days in a calendar of which a day is not one."""
-    default = policy.calendars[policy.calendar]
-    for level in policy.levels:
-        for key, length in (("expected_resolution", level.expected_resolution), ("taken_within", level.taken_within)):
-            if length is not None and (found := _length(key, length, default, answers)):
-                yield replace(found, about=named(level), at=("levels", level.number - 1))
-    for index, rule in enumerate(policy.rules):
-        calendar = policy.calendars[rule.calendar or policy.calendar]
-        asked = [(q.name, length) for q in leaves(rule.when) if (length := duration_in(q)) is not None]
-        asked += [("again", rule.again)] if rule.again is not None else []
-        asked += [(key, getattr(rule.wait_if, key)) for key in ("human_active_within", "at_most") if rule.wait_if]
+    for about, at, calendar, asked in _durations(policy):
         for key, length in dict.fromkeys(asked):
-            if found := _length(key, length, calendar, answers):
-                yield replace(found, about=f'rule "{rule.name}"', at=("rules", index))
+            if length is not None and (found := _length(key, length, policy.calendars[calendar], answers)):
+                yield replace(found, about=about, at=at)
+
+
+def _durations(policy: Policy) -> Iterator[tuple[str, Place, str, list[tuple[str, Duration | None]]]]:
+    """Yield what each part of a policy waits for, and the calendar that counts it."""
+    for level in policy.levels:
+        keys = ("expected_resolution", "taken_within", "review_every")
+        lengths = [(key, getattr(level, key)) for key in keys]
+        lengths += [("remind_every", level.if_not_taken.every)] if level.if_not_taken else []
+        yield named(level), ("levels", level.number - 1), level.calendar or policy.calendar, lengths
+    for index, rule in enumerate(rule for rule in policy.rules if not rule.implied):
+        lengths = [(q.name, duration_in(q)) for q in leaves(rule.when)]
+        lengths += [("again", rule.again)]
+        lengths += [(key, getattr(rule.wait_if, key)) for key in ("human_active_within", "at_most") if rule.wait_if]
+        yield f'rule "{rule.name}"', ("rules", index), rule.calendar or policy.calendar, lengths
+    for index, way in enumerate(policy.come_down):
+        lengths = [("for", way.lasting), *((q.name, duration_in(q)) for q in leaves(way.when))]
+        calendar = policy.level(way.start).calendar or policy.calendar
+        yield f'coming down "{way.name}"', ("come_down", index), calendar, lengths
+    if policy.guards.evidence is not None:
+        yield "guards", ("guards", "evidence"), policy.calendar, [("at_most", policy.guards.evidence.at_most)]
 
 
 def _length(key: str, length: Duration, calendar: Calendar, answers: Answers) -> Finding | None:
@@ -204,7 +214,7 @@ def _length(key: str, length: Duration, calendar: Calendar, answers: Answers) ->
         return None
     if not open_time or length.length / open_time * timedelta(weeks=1) > _BEYOND:
         hours = f"{open_time / timedelta(hours=1):.3g} open hours a week" if open_time else "no open hours"
-        return _error("", f"`{key}: {length}` never passes: calendar {calendar.name} has {hours}")
+        return error("", f"`{key}: {length}` never passes: calendar {calendar.name} has {hours}")
     whole_days = all(sum(closes - opens for opens, closes in windows) in (0, DAY) for windows in calendar.hours)
     if _DAYS.search(length.text) and not whole_days:
         counted = f"{length.length / timedelta(hours=1):.4g} open hours of calendar {calendar.name}"
@@ -213,5 +223,5 @@ def _length(key: str, length: Duration, calendar: Calendar, answers: Answers) ->
             f"`{key}: {length}` is {counted}, which take about {days:.0f} days; "
             f'write "{length} clock" for days as people count them, or the open hours'
         )
-        return _warning("", sentence)
+        return warning("", sentence)
     return None

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from policies import particulars as about
 from policies import sentences as say
 from policies.commands import Take
 from policies.levels import Level
-from policies.policy import Policy
-from policies.sheet import Block, Grid, Pairs, Points, Section, Sheet
+from policies.particulars import Words
+from policies.policy import Policy, Rule
+from policies.sheet import Block, Grid, Pairs, Point, Points, Section, Sheet
+from policies.wording import plain
 
-_NOBODY = "—"
+_NOTHING = "—"
+_ROLE = ("people", "told at", "may")
 _HOW = {Take.OWNERSHIP: "moves there", Take.OVERSIGHT: "stays, watched"}
 
 
@@ -25,6 +29,9 @@ def matrix(policy: Policy) -> Sheet:
         sections=(
             _overview(policy),
             *(_level(policy, level) for level in policy.levels),
+            *_only_told(policy),
+            *_guards(policy),
+            *_roles(policy),
             _scope(policy),
             _time(policy),
             *_customers(policy),
@@ -42,74 +49,98 @@ def _overview(policy: Policy) -> Section:
 
 
 def _row(policy: Policy, level: Level) -> tuple[str, ...]:
+    said = about.of_level(policy, level)
+    who = [f"{at}: {about.target(place.target)}" for at, place in level.places.items()]
+    who = who or [f"told: {line}" for line in said.get("who is told", ())] or [*said["who"]]
     return (
         f"{level.number} {level.name}",
-        "\n".join(_who(level)),
+        "\n".join(who),
         _HOW[level.take] if level.number > 1 else "starts here",
-        say.priority(level) or _NOBODY,
-        say.counted(level.taken_within, policy.calendar) if level.taken_within else _NOBODY,
-        say.counted(level.expected_resolution, policy.calendar) if level.expected_resolution else _NOBODY,
+        *(" ".join(said.get(label, (_NOTHING,))) for label in ("priority", "taken within", "solved within")),
     )
 
 
-def _who(level: Level) -> tuple[str, ...]:
-    return tuple(f"{at}: {say.target(place.target)}" for at, place in level.places.items()) or ("nobody is named",)
-
-
 def _level(policy: Policy, level: Level) -> Section:
-    facts = [("Who", _who(level)), ("How", (say.taking(level),))]
-    if level.priority:
-        facts.append(("Priority", (say.priority(level),)))
-    if level.taken_within:
-        facts.append(("Taken within", (say.counted(level.taken_within, policy.calendar),)))
-    if level.expected_resolution:
-        facts.append(("Solved within", (say.counted(level.expected_resolution, policy.calendar),)))
-    if level.note:
-        facts.append(("The note adds", (f"“{level.note}”",)))
-    if level.mode:
-        facts.append(("Mode", (say.mode(level.mode),)))
     aside = f"{level.path.value} · {level.take.value}" if level.number > 1 else "where every ticket starts"
-    blocks: list[Block] = [Pairs(items=tuple(facts))]
-    reasons = tuple(_reasons(policy, level))
-    if reasons:
+    blocks: list[Block] = [_pairs(about.of_level(policy, level))]
+    if reasons := tuple(_reasons(policy, level)):
         blocks.append(Points(heading="When", items=reasons))
     elif level.number > 1:
         blocks.append(Pairs(items=(("When", ("no rule leads here; people may move a ticket here by hand",)),)))
+    if ways := tuple(_ways_down(policy, level)):
+        blocks.append(Points(heading="Down again", items=ways))
     return Section(title=f"Level {level.number} · {level.name}", aside=aside, intro=level.role, blocks=tuple(blocks))
 
 
-def _reasons(policy: Policy, level: Level) -> Iterable[tuple[str, str, tuple[str, ...]]]:
+def _pairs(words: Words) -> Pairs:
+    return Pairs(items=tuple((say.capital(label), tuple(lines)) for label, lines in words.items()))
+
+
+def _reasons(policy: Policy, level: Level) -> Iterable[Point]:
     for rule in policy.rules:
         how = say.leads(rule, level.number)
         if how is not None:
-            name = f"{rule.name} ({how})" if how else rule.name
-            yield name, say.reason(rule, policy), tuple(say.remarks(rule, policy))
+            aside = "in spite of reminders" if rule.implied else how
+            yield _point(policy, rule, aside)
+
+
+def _point(policy: Policy, rule: Rule, aside: str = "") -> Point:
+    small = tuple(say.remarks(rule, policy))
+    return Point(name=rule.name, aside=aside, sentence=say.reason(rule, policy), small=small)
+
+
+def _ways_down(policy: Policy, level: Level) -> Iterable[Point]:
+    for way in policy.come_down:
+        if way.start == level.number:
+            said = about.of_way_down(policy, way)
+            long = f"If that has been so for {' '.join(said['has been so for'])} without a break."
+            yield Point(name=way.name, aside=f"to level {way.go_to}", sentence=" ".join(said["when"]), small=(long,))
+
+
+def _only_told(policy: Policy) -> Iterable[Section]:
+    if items := tuple(_point(policy, rule) for rule in policy.rules if rule.go_to is None):
+        intro = "These reasons move nothing; people get a message."
+        yield Section(title="Only told", intro=intro, blocks=(Points(heading="When", items=items),))
+
+
+def _guards(policy: Policy) -> Iterable[Section]:
+    if said := about.of_guards(policy):
+        intro = "What keeps tickets from going up too often. What waits is shown with its reason and until when."
+        yield Section(title="Guards", intro=intro, blocks=(_pairs(said),))
+
+
+def _roles(policy: Policy) -> Iterable[Section]:
+    if policy.roles:
+        head = ("Role", "People", "Told at", "May")
+        rows = []
+        for name, role in policy.roles.items():
+            said = about.of_role(policy, name, role)
+            rows.append((plain(name), *("\n".join(said.get(key, (_NOTHING,))) for key in _ROLE)))
+        yield Section(title="Roles", blocks=(Grid(caption="", head=head, rows=tuple(rows)),))
 
 
 def _scope(policy: Policy) -> Section:
-    places = tuple((place, tuple(say.scope(choices))) for place, choices in policy.applies_to.items())
+    places = tuple((place, tuple(about.scope(choices))) for place, choices in policy.applies_to.items())
     intro = "What is not named here is never decided upon and never changed."
     return Section(title="Applies to", intro=intro, blocks=(Pairs(items=places),))
 
 
 def _time(policy: Policy) -> Section:
-    shown = {policy.calendar, *(rule.calendar for rule in policy.rules if rule.calendar)}
-    own = [c for c in policy.calendars.values() if c.name != "always" or c.name in shown]
-    items = [(f"{c.name}", (f"time zone {c.timezone}", *say.hours(c), *say.closed(c))) for c in own]
-    general = [("Durations count", (f"the calendar {policy.calendar}; by the clock: every minute, day and night",))]
-    paused = say.listed((s.value.replace("_", " ") for s in sorted(policy.pause_while)), "or")
-    stops = (
-        f"while the status is {paused}, and while it is solved or closed" if paused else "while it is solved or closed"
-    )
-    general.append(("No time counts", (stops,)))
-    again = "begins again" if policy.restart_after_reopening else "goes on with what had counted before"
-    general.append(("After reopening", (f"the time unresolved {again}",)))
-    return Section(title="Time", blocks=(Pairs(items=tuple(general)), Pairs(items=tuple(items))))
+    own = [c for c in policy.calendars.values() if c.name != "always" or c.name in _used(policy)]
+    items = [(c.name, (f"time zone {c.timezone}", *say.hours(c), *say.closed(c))) for c in own]
+    return Section(title="Time", blocks=(_pairs(about.of_time(policy)), Pairs(items=tuple(items))))
+
+
+def _used(policy: Policy) -> set[str | None]:
+    """Return the calendars that something in the policy names."""
+    other = {level.out_of_hours.calendar for level in policy.levels if level.out_of_hours}
+    levels = {level.calendar for level in policy.levels} | {tier.calendar for tier in policy.tiers}
+    return {policy.calendar, *(rule.calendar for rule in policy.rules)} | levels | other
 
 
 def _customers(policy: Policy) -> Iterable[Section]:
     if policy.tiers:
-        rows = tuple((tier.name, say.tier(tier)) for tier in policy.tiers)
+        rows = tuple((tier.name, about.tier(tier)) for tier in policy.tiers)
         grid = Grid(caption="", head=("Tier", "Who"), rows=rows)
         yield Section(title="Customers", intro="The first tier that matches wins.", blocks=(grid,))
 
@@ -124,7 +155,7 @@ def _severity(policy: Policy) -> Iterable[Section]:
 
 
 def _moods(policy: Policy) -> Iterable[Section]:
-    if signs := say.signs(policy):
+    if signs := about.signs(policy):
         items = tuple((mood, (say.listed(found),)) for mood, found in signs.items())
         intro = "Whole words in the requester's newest messages, and tags. Frustration never escalates alone."
         yield Section(title="Moods", intro=intro, blocks=(Pairs(items=items),))

@@ -187,8 +187,8 @@ class Change:
     """One field took another value, in our words: priorities and statuses as policies write them, else ids.
 
     Fields: status, priority, group, assignee, level, tag (after = added, before = removed), kind, product,
-    impact, urgency, tier, form, project, key, organization, requester, `custom.<name>`; anything else by the
-    vendor's own name.
+    impact, urgency, tier, form, project, key, organization, requester, due_at (ISO, with a zone), `custom.<name>`;
+    anything else by the vendor's own name.
     """
 
     field: str

@@ -13,10 +13,7 @@ from policies.levels import Step
 from policies.model import Status, Ticket
 from policies.policy import Policy, Rule
 from policies.questions import tier_of
-from policies.story import Story
-
-BLOCKED = "yes"
-"""The value of `story.blocked` from when on open linked tickets blocked the ticket."""
+from policies.story import BLOCKED, Story
 
 
 def pauses_of(policy: Policy, story: Story) -> tuple[Pause, ...]:
@@ -72,7 +69,10 @@ class Clocks:
 
     def of(self, rule: Rule) -> Callable[[Duration], Clock]:
         """Return what gives a rule's durations their clock."""
-        name = rule.calendar or self.calendar
+        return self.on(rule.calendar or self.calendar)
+
+    def on(self, name: str) -> Callable[[Duration], Clock]:
+        """Return what gives durations their clock, where this calendar counts."""
         return lambda length: self.clock(None if length.clock else name)
 
     def for_level(self, level: int, length: Duration) -> Clock:
@@ -116,3 +116,10 @@ def destination(rule: Rule, case: Case, policy: Policy) -> int:
     else:
         wanted = case.level + 1
     return min(wanted, policy.top)
+
+
+def leads_up(rule: Rule, case: Case, policy: Policy) -> bool:
+    """Say whether a rule leads higher than the ticket stands, or tells somebody."""
+    if isinstance(rule.go_to, int):  # never above the top, or the policy would not have loaded
+        return rule.go_to > case.level
+    return rule.go_to is None or destination(rule, case, policy) > case.level

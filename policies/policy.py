@@ -85,7 +85,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guards:
-    """What keeps a policy from escalating too much. `never_hold`: for these tickets only `never` counts."""
+    """What keeps a policy from escalating too much. `never_hold`: for these tickets only `never` counts.
+
+    `min_time_between` counts every minute, as budgets do.
+    """
 
     never: Node | None = None
     min_time_between: Duration | None = None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from policies.conditions import Answer, Cause, Moment, Question, Wrong, condition, saying
+from policies.asking import FactQuestion, Reading, Unknown
+from policies.conditions import Cause, Moment, Wrong, condition
 from policies.model import Named, Priority, Ticket
 from policies.policy import Policy
 from policies.shifts import field_of, words_of
@@ -47,139 +47,166 @@ def _among(wanted: tuple[str, ...], found: Sequence[str]) -> list[str]:
     return [word for word in found if word.casefold() in wishes]
 
 
-def held(moment: Moment, answer: Answer, *shifts: str) -> Answer:
-    """Add the causes: which fields took the value, and when. What Stepladder itself wrote is no cause."""
-    if not answer.value:
-        return answer
-    story = moment.story
-    causes = []
+def held(moment: Moment, *shifts: str) -> tuple[Cause, ...]:
+    """Return the causes of a yes: which fields took the value, and when. What Stepladder itself wrote is no cause."""
+    story, causes = moment.story, []
     for shift in shifts:
-        since = story.took(shift)
+        since = story.since.get(shift)
         if since is not None and shift not in story.ours:
             value = f"{shift}={words_of(moment.ticket, field_of(shift)).get(shift)}"
             causes.append(Cause(id=f"{value}#{story.times.get(value, 0)}", since=since))
-    return Answer(name=answer.name, value=True, found=answer.found, wanted=answer.wanted, causes=tuple(causes))
+    return tuple(causes)
 
 
-def _register_field(name: str, field: str, example: str, sentence: str) -> None:
-    def build(value: Any) -> Question:
+def known(field: str) -> Reading:
+    """Return what reads a field of the ticket; questions about it share one."""
+
+    def read(moment: Moment) -> Any:
+        return getattr(moment.ticket, field) if field in moment.ticket.known else Unknown(field)
+
+    return read
+
+
+def _one_of(field: str, wanted: tuple[str, ...]) -> Callable[[Any], bool | Unknown]:
+    """Return what says whether a field's value is one of the words."""
+    wishes = folded(wanted)
+
+    def holds(found: Named | str | None) -> bool | Unknown:
+        if not isinstance(found, Named):
+            return found is not None and found.casefold() in wishes
+        matches = [found.goes_by(word) for word in wanted]
+        return True if True in matches else Unknown(field, str(found)) if None in matches else False
+
+    return holds
+
+
+def _register_field(name: str, example: str, sentence: str) -> None:
+    read = known(name)
+
+    def build(value: Any) -> FactQuestion:
         wanted = words(value, f"a {name}")
-        say = saying(name, " or ".join(wanted))
-
-        def question(moment: Moment) -> Answer:
-            if field not in moment.ticket.known:
-                return say(None, "unknown", field)
-            thing = getattr(moment.ticket, field)
-            if not isinstance(thing, Named):
-                return held(moment, say(thing is not None and bool(_among(wanted, (thing,))), thing or "none"), field)
-            matches = [thing.goes_by(word) for word in wanted]
-            value = True if True in matches else (None if None in matches else False)
-            return held(moment, say(value, str(thing), field), field)
-
-        return question
+        return FactQuestion(
+            name=name, wanted=" or ".join(wanted), read=read, holds=_one_of(name, wanted),
+            show=lambda found: str(found or "none"), causes=lambda moment, _: held(moment, name),
+        )  # fmt: skip
 
     build.__doc__ = sentence
     condition(name, example=example)(build)
 
 
-_register_field("status", "status", "status: [new, open]", "The ticket stands in one of these statuses.")
-_register_field("product", "product", "product: billing", "The product field has one of these values.")
-_register_field("kind", "kind", "kind: incident", "The ticket or issue type is one of these.")
-_register_field("form", "form", "form: Incident", "It came by one of these forms or request types.")
-_register_field("group", "group", "group: Billing", "The ticket stands in one of these groups.")
-_register_field("organization", "organization", "organization: Globex", "The requester belongs to one of these.")
-_register_field("project", "project", "project: ITSM", "The issue belongs to one of these projects.")
-_register_field("language", "language", "language: [de, fr]", "The ticket is written in one of these languages.")
-_register_field("channel", "channel", "channel: email", "The ticket arrived by one of these channels.")
+_register_field("status", "status: [new, open]", "The ticket stands in one of these statuses.")
+_register_field("product", "product: billing", "The product field has one of these values.")
+_register_field("kind", "kind: incident", "The ticket or issue type is one of these.")
+_register_field("form", "form: Incident", "It came by one of these forms or request types.")
+_register_field("group", "group: Billing", "The ticket stands in one of these groups.")
+_register_field("organization", "organization: Globex", "The requester belongs to one of these.")
+_register_field("project", "project: ITSM", "The issue belongs to one of these projects.")
+_register_field("language", "language: [de, fr]", "The ticket is written in one of these languages.")
+_register_field("channel", "channel: email", "The ticket arrived by one of these channels.")
+
+_priority = known("priority")
 
 
 @condition("priority", example="priority: {at_least: high}")
-def priority(value: Any) -> Question:
+def priority(value: Any) -> FactQuestion:
     """The priority is this, one of these, or compares so: low, normal, high, urgent."""
-    names = [p.word for p in Priority]
-    compare, wanted = ordered(value, names, "a priority")
-    say = saying("priority", wanted)
+    compare, wanted = ordered(value, [p.word for p in Priority], "a priority")
+    return FactQuestion(
+        name="priority", wanted=wanted, read=_priority,
+        holds=lambda found: found is not None and compare(found.word),
+        show=lambda found: found.word if found else "none",
+        causes=lambda moment, _: held(moment, "priority"),
+    )  # fmt: skip
 
-    def question(moment: Moment) -> Answer:
-        found = moment.ticket.priority
-        if not moment.ticket.knows("priority"):
-            return say(None, "unknown", "priority")
-        if found is None:
-            return say(False, "none")
-        return held(moment, say(compare(found.word), found.word), "priority")
 
-    return question
+def _severity(moment: Moment) -> tuple[str | None, tuple[str, ...]] | Unknown:
+    """Return the severity and the policy's ranking of severities."""
+    table, ticket = moment.policy.severity, moment.ticket
+    for field in ("impact", "urgency"):
+        if field not in ticket.known:
+            return Unknown(field)
+    return (table.of(ticket.impact, ticket.urgency), table.names) if table else (None, ())
 
 
 @condition("severity", example="severity: {at_least: major}")
-def severity(value: Any) -> Question:
+def severity(value: Any) -> FactQuestion:
     """Impact × urgency, read in the policy's table, is this, one of these, or compares so."""
 
     @lru_cache(maxsize=8)  # the same table again and again
-    def read(names: tuple[str, ...]) -> tuple[Callable[[str], bool], Callable[..., Answer]]:
-        compare, wanted = ordered(value, names, "a severity")
-        return compare, saying("severity", wanted)
+    def compare(names: tuple[str, ...]) -> Callable[[str], bool]:
+        return ordered(value, names, "a severity")[0]
 
-    def question(moment: Moment) -> Answer:
-        table = moment.policy.severity
-        compare, say = read(table.names if table else ())
-        for field in ("impact", "urgency"):
-            if not moment.ticket.knows(field):
-                return say(None, "unknown", field)
-        found = table.of(moment.ticket.impact, moment.ticket.urgency) if table else None
-        return held(moment, say(found is not None and compare(found), found or "none"), "impact", "urgency")
+    pairs = value.items() if isinstance(value, Mapping) else ()
+    said = [f"{str(order).replace('_', ' ')} {word}" for order, word in pairs]
+    wanted = said or map(str, value if isinstance(value, list) else [value])
+    return FactQuestion(
+        name="severity", wanted=" or ".join(wanted), read=_severity,
+        holds=lambda found: found[0] is not None and compare(found[1])(found[0]),
+        show=lambda found: found[0] or "none",
+        causes=lambda moment, _: held(moment, "impact", "urgency"),
+    )  # fmt: skip
 
-    return question
+
+def _tier(moment: Moment) -> str | Unknown | None:
+    found, _, needs = tier_of(moment.policy, moment.ticket)
+    return Unknown(needs) if needs else found
+
+
+def _tier_causes(moment: Moment, found: Any) -> tuple[Cause, ...]:
+    _, shift, _ = tier_of(moment.policy, moment.ticket)
+    if shift is None and moment.story.born and moment.story.created_at is not None:
+        return (Cause(id=f"tier={found}", since=moment.story.created_at),)
+    return held(moment, shift) if shift else ()
 
 
 @condition("tier", example="tier: [vip, platinum]")
-def tier(value: Any) -> Question:
+def tier(value: Any) -> FactQuestion:
     """The customer is of one of these tiers."""
     wanted = words(value, "a tier")
-    say = saying("tier", " or ".join(wanted))
+    return FactQuestion(
+        name="tier", wanted=" or ".join(wanted), read=_tier, holds=lambda found: found in wanted,
+        show=lambda found: found or "none", causes=_tier_causes,
+    )  # fmt: skip
 
-    def question(moment: Moment) -> Answer:
-        found, shift, needs = tier_of(moment.policy, moment.ticket)
-        if needs:
-            return say(None, "unknown", needs)
-        answer = say(found in wanted, found or "none")
-        if answer.value and shift is None and moment.story.born and moment.story.created_at is not None:
-            return replace(answer, causes=(Cause(id=f"tier={found}", since=moment.story.created_at),))
-        return held(moment, answer, *((shift,) if shift else ()))
 
-    return question
+_tags = known("tags")
 
 
 @condition("tags", example="tags: [outage, security]")
-def tags(value: Any) -> Question:
+def tags(value: Any) -> FactQuestion:
     """The ticket carries at least one of these tags or labels."""
     wanted = words(value, "a tag")
-    say = saying("tags", " or ".join(wanted))
+    return FactQuestion(
+        name="tags", wanted=" or ".join(wanted), read=_tags, holds=lambda found: bool(_among(wanted, found)),
+        show=lambda found: ", ".join(_among(wanted, found)) or "none",
+        causes=lambda moment, found: held(moment, *[f"tag:{tag}" for tag in _among(wanted, found)]),
+    )  # fmt: skip
 
-    def question(moment: Moment) -> Answer:
-        if not moment.ticket.knows("tags"):
-            return say(None, "unknown", "tags")
-        found = _among(wanted, moment.ticket.tags)
-        return held(moment, say(bool(found), ", ".join(found) or "none"), *[f"tag:{tag}" for tag in found])
 
-    return question
+@lru_cache(maxsize=256)
+def _customs(names: tuple[str, ...]) -> Reading:
+    """Return what reads these fields; the same names give the same reading."""
+
+    def read(moment: Moment) -> tuple[str | None, ...] | Unknown:
+        there = moment.ticket.custom
+        if "custom" not in moment.ticket.known or not (moment.story.whole or all(name in there for name in names)):
+            return Unknown("custom")
+        return tuple([there.get(name) for name in names])
+
+    return read
 
 
 @condition("custom", example="custom: {environment: production}")
-def custom(value: Any) -> Question:
+def custom(value: Any) -> FactQuestion:
     """Fields that stepladder.toml names have one of these values; all of them must."""
     if not isinstance(value, Mapping) or not value:
         raise Wrong(f"expected field names with values, such as {{environment: production}}, found {value!r}")
     wanted = {str(name): words(listed, "a value") for name, listed in value.items()}
-    say = saying("custom", ", ".join(f"{name}: {' or '.join(words)}" for name, words in wanted.items()))
-
-    def question(moment: Moment) -> Answer:
-        there = moment.story.whole or all(name in moment.ticket.custom for name in wanted)
-        if not moment.ticket.knows("custom") or not there:
-            return say(None, "unknown", "custom")
-        found = {name: moment.ticket.custom.get(name) for name in wanted}
-        holds = all(_among(words, (found[name] or "",)) for name, words in wanted.items())
-        text = ", ".join([f"{name}: {text or 'none'}" for name, text in found.items()])
-        return held(moment, say(holds, text), *[f"custom.{name}" for name in wanted])
-
-    return question
+    return FactQuestion(
+        name="custom",
+        wanted=", ".join(f"{name}: {' or '.join(words)}" for name, words in wanted.items()),
+        read=_customs(tuple(wanted)),
+        holds=lambda found: all(_among(words, (t or "",)) for words, t in zip(wanted.values(), found, strict=True)),
+        show=lambda found: ", ".join([f"{name}: {t or 'none'}" for name, t in zip(wanted, found, strict=True)]),
+        causes=lambda moment, _: held(moment, *[f"custom.{name}" for name in wanted]),
+    )

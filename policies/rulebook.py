@@ -9,7 +9,9 @@ from typing import Any
 
 from policies import conditions
 from policies.commands import Mode
+from policies.contacts import tell
 from policies.durations import Duration
+from policies.grammar import a_level
 from policies.levels import Step
 from policies.phrases import DEGREES
 from policies.policy import Rule, WaitIf
@@ -20,6 +22,7 @@ from policies.shapes import (
     either,
     expected,
     length,
+    line,
     many,
     named,
     record,
@@ -46,27 +49,40 @@ class Names:
     severities: tuple[str, ...] | None
     tiers: tuple[str, ...] | None
     calendars: tuple[str, ...] | None
+    roles: tuple[str, ...] | None
     moods: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+
+_wait_if = record(
+    WaitIf,
+    {
+        "human_active_within": length.meaning("How long after an agent did something the move waits."),
+        "at_most": length.meaning("How long it waits at most, from when it was first due."),
+    },
+)
 
 
 def rules(names: Names) -> Shape[tuple[Rule, ...]]:
     """Return the reader of the rules, given the names they may refer to."""
     needs: dict[str, Shape[Any]] = {
-        "name": text.meaning("What notes and `stepladder pause rule:<name>` call it."),
-        "when": _reason(names),
-        "go_to": _go_to(names.top),
+        "name": line.meaning("What notes and `stepladder pause rule:<name>` call it."),
+        "when": when(names).meaning("Conditions, which must all hold."),
     }
     may: dict[str, Shape[Any]] = {
+        "go_to": _go_to(names.top),
+        "tell": tell.meaning("Whom to send a message; a rule may do only that, and leave the ticket alone."),
         "again": _again,
         "calendar": named("calendar", names.calendars).meaning("The calendar that this rule's durations count."),
-        "wait_if": record(WaitIf, {"human_active_within": length, "at_most": length}, {}).meaning(
+        "wait_if": _wait_if.meaning(
             "Leave the ticket with somebody who worked on it just now, but no longer than `at_most`."
         ),
         "mode": word(Mode, "mode").meaning(
             "How far this rule may go; the most careful of site, level and rule counts."
         ),
     }
-    several = many(record(Rule, needs, may), "a list of rules")
+    one = record(Rule, needs, may)
+    either_of = [{"required": ["go_to"]}, {"required": ["tell"]}]
+    several = many(Shape(partial(_rule, one), {**one.schema, "anyOf": either_of}), "a list of rules")
 
     def read(node: Node) -> tuple[Rule, ...]:
         gather = Gather(doubles(node, "name", "rule"))
@@ -77,17 +93,19 @@ def rules(names: Names) -> Shape[tuple[Rule, ...]]:
     return Shape(read, several.schema)
 
 
-def _reason(names: Names) -> Shape[conditions.Node]:
-    asked = when(names)
-
-    def read(node: Node) -> conditions.Node:
-        found = asked(node)
-        if _only_frustration(found):
-            what = "frustration alone is no reason to escalate: anger is easily misread; add what happened or did not"
-            raise Fault(node.problem(f"{what}, such as unanswered_for: 1h"))
-        return found
-
-    return Shape(read, asked.schema)
+def _rule(one: Shape[Rule], node: Node) -> Rule:
+    """Read a rule, and see that it does something and has a reason for it."""
+    rule = one(node)
+    gather = Gather()
+    if rule.go_to is None and not rule.tell:
+        gather.add(node.problem("this rule does nothing: say where it leads (`go_to`) or whom it tells (`tell`)"))
+    elif rule.go_to is None and rule.wait_if is not None:
+        gather.add(node.follow(["wait_if"]).problem("`wait_if` makes a move wait, and this rule only tells somebody"))
+    elif rule.go_to is not None and _only_frustration(rule.when):
+        what = "frustration alone is no reason to escalate: anger is easily misread; add what happened or did not"
+        gather.add(node.follow(["when"]).problem(f"{what}, such as unanswered_for: 1h"))
+    gather.settle()
+    return rule
 
 
 _WHERE = frozenset({"level", "status"})
@@ -218,15 +236,12 @@ def _again(node: Node) -> Duration:
 
 
 def _go_to(top: int | None) -> Shape[int | Step]:
-    def read(node: Node) -> int | Step:
-        if not isinstance(node.scalar, int) or isinstance(node.scalar, bool):
-            return word(Step, "destination")(node)
-        if node.scalar == 1:
-            raise Fault(node.problem("every ticket starts at level 1; a rule leads to a higher one"))
-        if node.scalar < 1 or (top is not None and node.scalar > top):
-            raise Fault(node.problem(f"there is no level {node.text}; the levels are 1 to {top or 'more'}"))
-        return node.scalar
+    number = a_level(top, least=2)
 
-    number = {"type": "integer", "minimum": 2, **({"maximum": top} if top else {})}
-    leads = Shape(read, either(number, word(Step, "destination").schema))
+    def read(node: Node) -> int | Step:
+        if isinstance(node.scalar, int) and not isinstance(node.scalar, bool):
+            return number(node)
+        return word(Step, "destination")(node)
+
+    leads = Shape(read, either(number.schema, word(Step, "destination").schema))
     return leads.meaning("A level from 2 up, next_level, or requested_level: the one that staff asked for.")

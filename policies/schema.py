@@ -12,30 +12,37 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, get_args, get_type_hints
 
-from policies import conditions
-from policies.document import sections
+from policies import conditions, grammar
 from policies.examples import examples
-from policies.model import Ticket
+from policies.model import TICKET_FIELDS, Ticket
+from policies.patterns import LONGEST, MESSAGE
 from policies.phrases import DEGREES, RATINGS
-from policies.rulebook import WHEN, Names, rules, when
+from policies.rulebook import WHEN, Names, when
+from policies.sections import independent, referring
 from policies.shapes import Schema, either, keyed, length, one_or_many, table, text, whole
 from policies.source import Fault, read
 from policies.strain import SIDES
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-ORDERS = ("at_least", "at_most", "more_than", "less_than")
+ORDERS = {
+    "at_least": "This or more.",
+    "at_most": "This or less.",
+    "more_than": "More than this.",
+    "less_than": "Less than this.",
+}
 """The comparisons that are tried on each condition."""
 
 _MOODS = {"frustration": DEGREES, "csat": RATINGS}
 _WORD = "billing"
-_UNJUDGED = Names(top=None, severities=None, tiers=None, calendars=None)
-_JUDGED = Names(top=None, severities=(_WORD, "another"), tiers=(_WORD,), calendars=None)
+_UNJUDGED = Names(top=None, severities=None, tiers=None, calendars=None, roles=None)
+_JUDGED = Names(top=None, severities=(_WORD, "another"), tiers=(_WORD,), calendars=None, roles=None)
 
 
 def schema() -> dict[str, Any]:
     """Return the schema of a policy document."""
-    needs, may = sections()
-    needs["rules"] = rules(_UNJUDGED).meaning("Reasons to go up; all are looked at, and the highest level wins.")
+    needs, may = independent(lambda _: grammar.holidays(()))
+    for name, found in referring(_UNJUDGED).items():
+        (needs if name in needs else may)[name] = found
     may["tests"] = examples("", None, None, None, None, None).meaning("What must be true of all this; run by `check`.")
     return {
         "$schema": DIALECT,
@@ -60,7 +67,7 @@ def _when() -> Schema:
         "all": {**several, "description": "All of these must hold."},
         "any": {**several, "description": "At least one of these must hold."},
         "not": {**nested, "description": "This must not hold."},
-        **{name: _condition(found) for name, found in conditions.REGISTRY.items()},
+        **{name: _condition(conditions.REGISTRY[name]) for name in sorted(conditions.REGISTRY)},
     }
     keys: Schema = {"type": "object", "properties": properties, "minProperties": 1, "additionalProperties": False}
     return {"description": "Conditions that must all hold.", **either(keys, several)}
@@ -78,12 +85,29 @@ def _forms(name: str) -> list[Schema]:
     sample, fits = _scalar(name)
     if _takes(name, {"some field": sample}):
         return [table(text, lambda _: one_or_many(text)).schema]
+    if texts := [field for field in (MESSAGE, *sorted(TICKET_FIELDS)) if _takes(name, {field: _WORD})]:
+        return [_patterns(texts)]
     forms = [fits]
     if _takes(name, [sample]):
         forms.append({"type": "array", "items": fits, "minItems": 1})
-    forms += _one_key({order: fits for order in ORDERS if _takes(name, {order: sample})})
+    forms += _one_key({order: said(fits, ORDERS[order]) for order in ORDERS if _takes(name, {order: sample})})
     sides = [side for side in SIDES if _takes(name, {side: sample})]
-    return forms + _one_key(dict.fromkeys(sides, either(*forms) if len(forms) > 1 else fits))
+    one = either(*forms) if len(forms) > 1 else fits
+    return forms + _one_key({side: said(one, f"Only the messages of {side}.") for side in sides})
+
+
+def said(fits: Schema, sentence: str) -> Schema:
+    """Return a schema with a sentence for people who fill it in."""
+    return {**fits, "description": sentence}
+
+
+def _patterns(texts: list[str]) -> Schema:
+    """Return the schema of patterns by what they are looked for in."""
+    names = either({"enum": texts}, {"pattern": r"^custom\..+"})
+    words = {"type": "string", "maxLength": LONGEST}
+    known_ones = {name: {**words, "description": f"What the {name} must fit."} for name in texts}
+    known = {"type": "object", "minProperties": 1, "propertyNames": names}
+    return {**known, "properties": known_ones, "additionalProperties": words}
 
 
 def _one_key(known: Mapping[str, Schema]) -> list[Schema]:

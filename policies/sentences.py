@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from itertools import groupby
 from typing import Any
 
 from policies.calendars import DAY, Calendar, Window
-from policies.commands import Mode, Take
+from policies.commands import Mode, Recipient
 from policies.conditions import REGISTRY, AllOf, AnyOf, Leaf, Node, Not
 from policies.durations import Duration
 from policies.levels import Level, Step
-from policies.model import JSON
-from policies.policy import Choice, Policy, Rule, Tier
+from policies.policy import Policy, Rule
 from policies.values import counted as counted_by
-from policies.wording import COMPARED, NOUNS, SAID, compared, is_so, plain
+from policies.wording import COMPARED, NOUNS, SAID, TIMED, compared, is_so, plain
 from policies.wording import listed as listed
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _UNITS = (("hour", 3600), ("minute", 60), ("second", 1))
-_NAMES = {"group": "groups", "kind": "types", "form": "forms or request types", "tags": "tags"}
 THIS_LONG = "this long"
 """How the registry's sentences say the length that a time condition waits for."""
 
@@ -84,16 +82,38 @@ def closed(calendar: Calendar) -> list[str]:
     return lines
 
 
+# --- which calendar -----------------------------------------------------------------------------------------------
+WORKING = "working"
+"""What the time is called that counts, where it depends on the customer or the level which calendar that is."""
+
+
+def usual_calendar(policy: Policy) -> str:
+    """Name the calendar of most tickets; it may depend on the customer."""
+    varies = policy.calendar_from is not None or any(tier.calendar for tier in policy.tiers)
+    return WORKING if varies else policy.calendar
+
+
+def levels_calendar(policy: Policy, level: Level) -> str:
+    """Name the calendar that a level's durations count."""
+    return level.calendar or usual_calendar(policy)
+
+
+def rules_calendar(policy: Policy, rule: Rule) -> str:
+    """Name the calendar that a rule's durations count; it may depend on where the ticket stands."""
+    return rule.calendar or (WORKING if any(level.calendar for level in policy.levels) else usual_calendar(policy))
+
+
 # --- conditions ---------------------------------------------------------------------------------------------------
 def reason(rule: Rule, policy: Policy) -> str:
     """Say when a rule fires, as one sentence."""
-    return capital(in_words(rule.when, rule.calendar or policy.calendar)) + "."
+    return capital(in_words(rule.when, rules_calendar(policy, rule))) + "."
 
 
 def remarks(rule: Rule, policy: Policy) -> list[str]:
     """Say what else there is to know about a rule."""
-    calendar = rule.calendar or policy.calendar
-    said = [f"Counts the calendar {rule.calendar}."] if rule.calendar else []
+    calendar = rules_calendar(policy, rule)
+    said = [f"Tells {recipients(rule.tell)}."] if rule.tell else []
+    said += [f"Counts the calendar {rule.calendar}."] if rule.calendar else []
     said += [f"Once more for the same cause after {counted(rule.again, calendar)}."] if rule.again else []
     said += [f"Waits while {waiting(rule, calendar)}."] if rule.wait_if else []
     return said + ([capital(mode(rule.mode)) + "."] if rule.mode else [])
@@ -128,6 +148,8 @@ def _joined(node: AllOf | AnyOf, calendar: str, so: bool) -> str:
 
 
 def _leaf(name: str, value: Any, calendar: str, so: bool) -> str:
+    if name in TIMED:
+        return TIMED[name][not so].format(counted(Duration.parse(value), calendar))
     summary = REGISTRY[name].summary if name in REGISTRY else ""
     if THIS_LONG in summary:
         length = counted(Duration.parse(value), calendar)
@@ -142,38 +164,28 @@ def _leaf(name: str, value: Any, calendar: str, so: bool) -> str:
     return f"the {NOUNS.get(name, plain(name))} {is_so(so)} {compared(value, COMPARED)}"
 
 
-# --- levels and scope ---------------------------------------------------------------------------------------------
+# --- where it leads, and who is told -----------------------------------------------------------------------------
 def mode(value: Mode) -> str:
     """Say how far Stepladder may go."""
     words = {Mode.OBSERVE: "only observes: nothing is written", Mode.NOTE: "only writes the note", Mode.ACT: "acts"}
     return words[value]
 
 
-def taking(level: Level) -> str:
-    """Say what becomes of a ticket that comes to this level."""
-    if level.number == 1:
-        return "every ticket starts here"
-    return "the ticket moves there" if level.take is Take.OWNERSHIP else "the ticket stays where it is; they watch it"
+def recipients(told: Iterable[Recipient]) -> str:
+    """Say who is told."""
+    return listed((_recipient(one) for one in told), "and")
 
 
-def priority(level: Level) -> str:
-    """Say what a level does to the priority."""
-    if level.priority is None:
-        return ""
-    return f"at least {level.priority.to.word}" if level.priority.raise_only else f"set to {level.priority.to.word}"
+def _recipient(one: Recipient) -> str:
+    if one.on_call is None:
+        return str(one.address)
+    nobody = f" ({one.otherwise} if nobody is)" if one.otherwise else ""
+    return f"whoever is on call for {one.on_call}{nobody}"
 
 
-def target(place: JSON | Mapping[str, JSON]) -> str:
-    """Say a target in the vendor's words: `group Support`, `field team: Network`."""
-    if isinstance(place, Mapping):
-        return "; ".join(f"{plain(name)} {_place(value)}" for name, value in place.items())
-    return _place(place)
-
-
-def _place(value: JSON | Mapping[str, JSON]) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {_place(part)}" for name, part in value.items())
-    return listed((_place(part) for part in value), "and") if isinstance(value, list | tuple) else str(value)
+def field(name: str) -> str:
+    """Say a field of a ticket as people do."""
+    return plain(NOUNS.get(name, name.removeprefix("custom.")))
 
 
 def leads(rule: Rule, level: int) -> str | None:
@@ -197,37 +209,9 @@ def _possible(node: Node, level: int) -> bool | None:
     return decisive if decisive in found else None if None in found else not decisive
 
 
-def scope(choices: Sequence[Choice]) -> list[str]:
-    """Say which tickets of a vendor or site a policy is about, a line for each thing they must have."""
-    lines = []
-    for choice in choices:
-        name = _NAMES.get(choice.field, f"{choice.field}s")
-        lines += [f"{name}: {listed(choice.only)}"] if choice.only else []
-        lines += [f"{name}: anything but {listed(choice.none_of)}"] if choice.none_of else []
-    return lines or ["all tickets"]
-
-
-def tier(found: Tier) -> str:
-    """Say who belongs to a tier."""
-    parts = [f"organization {listed(found.organizations)}"] if found.organizations else []
-    parts += [f"tag {listed(found.tags)}"] if found.tags else []
-    parts += [f"field value {listed(found.field_values)}"] if found.field_values else []
-    return " or ".join(parts) or "everybody else"
-
-
-def signs(policy: Policy) -> dict[str, list[str]]:
-    """Say by what a policy recognises frustration and ratings: the signs under each mood."""
-    found: dict[str, list[str]] = {}
-    for phrase in policy.frustration.phrases if policy.frustration else ():
-        found.setdefault(f"{phrase.degree} frustration", []).append(f"“{phrase.text}” ({phrase.language})")
-    for degree, tags in policy.frustration.tags.items() if policy.frustration else ():
-        found.setdefault(f"{degree} frustration", []).extend(f"tag {tag}" for tag in tags)
-    for rating, tags in policy.csat.items():
-        found.setdefault(f"rated {rating}", []).extend(f"tag {tag}" for tag in tags)
-    return found
-
-
 def destination(rule: Rule) -> str:
     """Say where a rule leads."""
+    if rule.go_to is None:
+        return "nowhere: people are told, and the ticket stays where it is"
     words = {Step.NEXT_LEVEL: "the next level", Step.REQUESTED_LEVEL: "the level that was asked for, else the next"}
     return words[rule.go_to] if isinstance(rule.go_to, Step) else f"level {rule.go_to}"

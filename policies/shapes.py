@@ -108,6 +108,14 @@ def text(node: Node) -> str:
     return node.text
 
 
+@shape(text.schema)
+def line(node: Node) -> str:
+    """Read a name, which is one line: it may become the subject of a message."""
+    if text(node).splitlines() != [node.text]:
+        raise Fault(node.problem("this must be one line"))
+    return node.text
+
+
 @shape({"type": "integer"})
 def whole(node: Node) -> int:
     """Read a whole number."""

@@ -29,11 +29,26 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A thing with a name, what is said beside the name, a sentence, and small print."""
+
+    name: str
+    sentence: str
+    aside: str = ""
+    small: tuple[str, ...] = ()
+
+    @property
+    def heading(self) -> str:
+        """The name with what is said beside it."""
+        return f"{self.name} ({self.aside})" if self.aside else self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Points:
-    """Things with a name, a sentence, and small print."""
+    """Several things under a heading."""
 
     heading: str
-    items: tuple[tuple[str, str, tuple[str, ...]], ...]
+    items: tuple[Point, ...]
 
 
 Block = Pairs | Grid | Points
@@ -85,19 +100,19 @@ def _block(block: Block) -> list[str]:
             return _grid(block)
         case Points():
             lines = [" " * _INDENT + block.heading]
-            for name, sentence, small in block.items:
-                lines += _wrapped(name, _INDENT + 2, "• ")
-                for said in (sentence, *small):
+            for point in block.items:
+                lines += _wrapped(point.heading, _INDENT + 2, "• ")
+                for said in (point.sentence, *point.small):
                     lines += _wrapped(said, _INDENT + 2)
             return lines
 
 
 def _pairs(pairs: Pairs, indent: int) -> list[str]:
     lines = []
+    width = max([_LABEL, *(len(label) + 2 for label, _ in pairs.items)])
     for label, said in pairs.items:
         for number, line in enumerate(said):
-            start = (label if number == 0 else "").ljust(_LABEL)
-            lines += _wrapped(line, indent + _LABEL, start)
+            lines += _wrapped(line, indent + width, (label if number == 0 else "").ljust(width))
     return lines
 
 
@@ -164,8 +179,10 @@ def _md_block(block: Block) -> list[str]:
             return [*caption, head, "|---" * len(block.head) + "|", *rows]
         case Points():
             lines = [f"**{_md(block.heading)}**", ""]
-            for name, sentence, small in block.items:
-                lines.append(f"- **{_md(name)}**: {' '.join(_md(said) for said in (sentence, *small))}")
+            for point in block.items:
+                aside = f" ({_md(point.aside)})" if point.aside else ""
+                said = " ".join(map(_md, (point.sentence, *point.small)))
+                lines.append(f"- **{_md(point.name)}**{aside}: {said}")
             return lines
 
 
@@ -180,19 +197,36 @@ def _md(text: str) -> str:
 
 # --- HTML ---------------------------------------------------------------------------------------------------------
 _STYLE = """\
-:root{color-scheme:light dark;--ink:#1a1a1a;--soft:#595959;--line:#bdbdbd;--page:#fff;--tint:#f3f5f7}
-@media(prefers-color-scheme:dark){:root{--ink:#ececec;--soft:#b3b3b3;--line:#5c5c5c;--page:#161616;--tint:#222}}
-body{margin:0;background:var(--page);color:var(--ink);font:1rem/1.5 system-ui,sans-serif}
-main{max-width:62rem;margin:auto;padding:2rem 1rem}
-h1{margin:0}h2{margin:2.5rem 0 .5rem;padding-top:1rem;border-top:2px solid var(--ink)}
-h2 small,.small{color:var(--soft);font-weight:normal;font-size:.9rem}
-h3{margin:1.2rem 0 .3rem;font-size:1rem}
-dl{display:grid;grid-template-columns:minmax(8rem,max-content) 1fr;gap:.2rem 1.5rem;margin:.8rem 0}
-dt{font-weight:600}dd{margin:0;grid-column:2}
-.wide{overflow-x:auto}table{border-collapse:collapse;width:100%}caption{text-align:left;font-weight:600;padding:.5rem 0}
-th,td{text-align:left;vertical-align:top;padding:.4rem .7rem;border:1px solid var(--line);white-space:pre-line}
-thead th{background:var(--tint)}li{margin:.5rem 0}p{margin:.3rem 0}
-@media print{main{max-width:none;padding:0}h2{break-after:avoid}tr,li{break-inside:avoid}}
+:root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--line:#d8dee4;--page:#fff;--tint:#f5f7f9;--mark:#0b57a4}
+@media(prefers-color-scheme:dark){
+:root{--ink:#e8eaed;--soft:#a9b1ba;--line:#3b424a;--page:#15181c;--tint:#1e2329;--mark:#8ab8f0}}
+body{margin:0;background:var(--page);color:var(--ink);font:1rem/1.55 system-ui,sans-serif}
+main{max-width:60rem;margin:auto;padding:2.5rem 1.25rem}
+header{display:flex;flex-wrap:wrap;justify-content:space-between;align-items:end;gap:0 3rem}
+header p{margin:0;color:var(--mark);font-weight:600}
+h1{margin:0;font-size:2rem;line-height:1.25}
+section{margin-top:2.5rem;padding-top:1.1rem;border-top:1px solid var(--line)}
+h2{margin:0;font-size:1.35rem}
+h2 small{margin-left:.4rem;padding:.1rem .6rem;border:1px solid var(--line);border-radius:1rem;color:var(--soft);
+font-size:.8rem;font-weight:normal;vertical-align:.15rem;white-space:nowrap}
+h3{margin:1.3rem 0 .4rem;font-size:1rem;color:var(--mark)}
+.intro{margin:.25rem 0 0;color:var(--soft)}
+dl{display:grid;grid-template-columns:minmax(8.5rem,max-content) 1fr;gap:.15rem 1.5rem;margin:1rem 0}
+dt{color:var(--soft)}dd{margin:0;grid-column:2}
+header dl{margin:.5rem 0 0;font-size:.9rem}
+.wide{overflow-x:auto;margin-top:1rem}table{border-collapse:collapse;width:100%}
+caption{text-align:left;font-weight:600;padding:.5rem 0}
+th,td{text-align:left;vertical-align:top;padding:.5rem .9rem .5rem 0;border-bottom:1px solid var(--line);
+white-space:pre-line}
+tbody th{white-space:nowrap}
+thead th{color:var(--soft);font-weight:normal;border-bottom:2px solid var(--ink)}
+ul{margin:0;padding:0;list-style:none}
+li{margin:.7rem 0;padding-left:.9rem;border-left:3px solid var(--line)}
+li span,.small{color:var(--soft);font-size:.9rem}li p{margin:.1rem 0}
+@page{margin:16mm}
+@media print{
+body{font-size:9.5pt}main{max-width:none;padding:0}section{margin-top:1.4rem;padding-top:.7rem}li{margin:.4rem 0}
+h2,h3{break-after:avoid}tr,li,dl{break-inside:avoid}}
 """
 
 
@@ -203,14 +237,14 @@ def as_html(sheet: Sheet) -> str:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
         f"<title>{escape(sheet.title)}: {escape(sheet.subtitle)}</title>\n<style>\n{_STYLE}</style>\n</head>\n"
-        f"<body>\n<main>\n<h1>{escape(sheet.title)}</h1>\n<p>{escape(sheet.subtitle)}</p>\n{_html_pairs(sheet.stamp)}"
-        f"{body}</main>\n</body>\n</html>\n"
+        f"<body>\n<main>\n<header>\n<div><p>{escape(sheet.subtitle)}</p>\n<h1>{escape(sheet.title)}</h1></div>\n"
+        f"{_html_pairs(sheet.stamp)}</header>\n{body}</main>\n</body>\n</html>\n"
     )
 
 
 def _html_section(number: int, section: Section) -> str:
-    aside = f" <small>{escape(section.aside)}</small>" if section.aside else ""
-    intro = f"<p>{escape(section.intro)}</p>\n" if section.intro else ""
+    aside = "".join(f" <small>{escape(word)}</small>" for word in section.aside.split(" · ") if word)
+    intro = f'<p class="intro">{escape(section.intro)}</p>\n' if section.intro else ""
     blocks = "".join(_html_block(block) for block in section.blocks)
     heading = f'<h2 id="s{number}">{escape(section.title)}{aside}</h2>\n'
     return f'<section aria-labelledby="s{number}">\n{heading}{intro}{blocks}</section>\n'
@@ -231,16 +265,14 @@ def _html_block(block: Block) -> str:
             table = f"<table>\n{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>"
             return f"{region}{table}</div>\n"
         case Points():
-            items = "".join(
-                f"<li><strong>{escape(name)}</strong>{_html_lines((sentence, *small))}</li>\n"
-                for name, sentence, small in block.items
-            )
+            items = "".join(_html_point(point) for point in block.items)
             return f"<h3>{escape(block.heading)}</h3>\n<ul>\n{items}</ul>\n"
 
 
-def _html_lines(lines: Iterable[str]) -> str:
-    first, *rest = lines
-    return f"<p>{escape(first)}</p>" + "".join(f'<p class="small">{escape(line)}</p>' for line in rest)
+def _html_point(point: Point) -> str:
+    aside = f" <span>{escape(point.aside)}</span>" if point.aside else ""
+    small = "".join(f'<p class="small">{escape(line)}</p>' for line in point.small)
+    return f"<li><strong>{escape(point.name)}</strong>{aside}<p>{escape(point.sentence)}</p>{small}</li>\n"
 
 
 def _html_cells(cells: Iterable[str]) -> str:

@@ -6,10 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from policies.model import Change, Event, Kind, Named, Priority, Role, Status, Ticket
+from policies.openings import utc
+from policies.story import BLOCKED, FREE
 
 _SIMPLE = ("kind", "product", "impact", "urgency", "tier", "language", "channel", "subject")
 _NAMED = ("group", "assignee", "organization", "requester", "brand", "project", "form")
-_COMPARABLE = frozenset((*_SIMPLE, *_NAMED, "status", "priority", "level", "tags", "custom"))
+_TIMES = ("due_at", "sla_breach_at")
+_COMPARABLE = frozenset((*_SIMPLE, *_NAMED, *_TIMES, "status", "priority", "level", "tags", "custom", "blocked_by"))
+ALL_AT_ONCE = frozenset({"blocked_by"})
+"""Fields that only a picture tells: a change speaks of one of several things."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +36,14 @@ def words_of(ticket: Ticket, name: str) -> dict[str, str | None]:
         return {f"tag:{tag}": tag for tag in ticket.tags}
     if name == "custom":
         return {f"custom.{key}": text for key, text in ticket.custom.items()}
+    if name == "blocked_by":
+        return {name: BLOCKED if ticket.blocked_by else FREE}
     if name in _NAMED:
         return {name: value.id if isinstance(value, Named) else None}
     if isinstance(value, Priority):
         return {name: value.word}
+    if isinstance(value, datetime) and name in _TIMES:
+        return {name: utc(value).isoformat()}
     if comparable(name):
         return {name: None if value is None else str(value)}
     return {}
@@ -58,7 +67,7 @@ def with_change(ticket: Ticket, change: Change) -> Ticket:
         return ticket
     try:
         told = {name: _value(ticket, name, change)}
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return ticket.doubt(frozenset({name}))
     return replace(ticket, **told, known=ticket.known | {name})  # type: ignore[arg-type]
 
@@ -69,6 +78,8 @@ def _value(ticket: Ticket, name: str, change: Change) -> object:
         return Status(after or "")
     if not after:
         return None
+    if name in _TIMES:
+        return utc(datetime.fromisoformat(after))
     if name in _NAMED:
         known = getattr(ticket, name)
         same = known is not None and known.id == after
@@ -95,6 +106,26 @@ def named_again(before: Ticket, after: Ticket, kind: Kind) -> Ticket:
 def shift_name(change: Change) -> str:
     """Name what a change shifts: each tag is a thing of its own."""
     return f"tag:{change.after or change.before}" if change.field == "tag" else change.field
+
+
+def in_one_zone(event: Event) -> Event:
+    """Return an event whose changes say times as `words_of` does; a time that cannot be read stays as it is."""
+    if not any(change.field in _TIMES for change in event.changes):
+        return event
+    return replace(event, changes=tuple(_in_one_zone(change) for change in event.changes))
+
+
+def _in_one_zone(change: Change) -> Change:
+    if change.field not in _TIMES:
+        return change
+    return replace(change, before=_plain_time(change.before), after=_plain_time(change.after))
+
+
+def _plain_time(text: str | None) -> str | None:
+    try:
+        return utc(datetime.fromisoformat(text)).isoformat() if text else None
+    except (ValueError, TypeError, OverflowError):
+        return text
 
 
 def shift_of(event: Event, change: Change, role: Role) -> Shift:

@@ -25,7 +25,7 @@ def _phrase(node: Node) -> str:
 def _by(names: Iterable[str], each: Shape[str], build: Callable[..., T]) -> Shape[T]:
     """Read words under some of these names, at least one."""
     several = one_or_many(each)
-    found = record(build, {}, dict.fromkeys(names, several))
+    found = record(build, {}, {name: several.meaning(f"What means {name}.") for name in names})
     return Shape(found.read, {**found.schema, "minProperties": 1})
 
 

@@ -12,32 +12,18 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from policies.case import Case, Facts, Needs
-from policies.commands import Command, Mode, Take
+from policies.case import Case, Decision, Facts, Needs, Used
+from policies.commands import Command, Mode
 from policies.decide import decide
 from policies.echoes import promised
 from policies.examples import instant
-from policies.model import (
-    TICKET_FIELDS,
-    Actor,
-    Change,
-    Comment,
-    Event,
-    Kind,
-    Named,
-    Role,
-    Status,
-    Ticket,
-    TicketRef,
-    ticket_from,
-)
+from policies.invented import CUSTOMER, VENDORS_OWN, changed, echoed, first_picture, spelled, typed
+from policies.model import TICKET_FIELDS, Actor, Comment, Event, Kind, Named, Role, Status
 from policies.policy import Example, Policy
 
-_NAMED = ("group", "assignee", "organization", "brand", "project", "form")
 _MOST_LOOKS = 5000
-_CUSTOMER = Actor(id="customer", role=Role.REQUESTER, name="A customer")
-_EVERYTHING_KNOWN = Facts(fetched=TICKET_FIELDS)
 _OURSELVES = Actor(id="stepladder", role=Role.OURS, name="Stepladder")
+_VENDOR = Actor(id="vendor", role=Role.APP, name="The vendor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +62,7 @@ def lived(policy: Policy, example: Example, until: datetime) -> tuple[Case, tupl
     """Live up to a time: the case as it is then, and what happens at that very instant. Raises Stuck."""
     life = _Play(policy, example)
     events = life.until(until)
-    return life.case, events, _EVERYTHING_KNOWN
+    return life.case, events, life.facts(until)
 
 
 class _Play:
@@ -86,27 +72,29 @@ class _Play:
         self.policy, self.example = policy, example
         self.zone = ZoneInfo(policy.calendars[policy.calendar].timezone)
         self.created = instant(example.ticket["created"], policy)
-        self.ticket = _first_picture(policy, example, self.created)
+        self.ticket = first_picture(policy, example, self.created, self._instant)
         self.case = Case.fresh(self.ticket.ref, self.created)
         self.steps = sorted(self._steps(), key=lambda step: step[0])
         self.next_look: datetime | None = None
         self.rule: str | None = None
         self.why, self.moved = "nothing has happened yet", ""
         self.target: Mapping[str, Any] = {}
+        self.told: set[str] = set()
         self.count = self.looks = 0
 
     # --- time ---------------------------------------------------------------------------------------------
     def failures(self) -> Iterable[str]:
         """Live through the ticket's life and yield what is not as expected."""
         checks = sorted(((self._instant(e["at"]), e) for e in self.example.expect), key=lambda check: check[0])
-        self._look(self.created, [self._event(self.created, Kind.CREATED, _CUSTOMER)])
+        self._look(self.created, [self._event(self.created, Kind.CREATED, CUSTOMER)])
         for at, expectation in checks:
             self._live_until(at)
             yield from self._compared(at, expectation)
+            self.told.clear()
 
     def until(self, end: datetime) -> tuple[Event, ...]:
         """Live through everything before `end`, and return what happens then."""
-        events = [self._event(self.created, Kind.CREATED, _CUSTOMER)]
+        events = [self._event(self.created, Kind.CREATED, CUSTOMER)]
         if end < self.created:
             raise Stuck(f"at {self._local(end)} it does not exist yet; it is created at {self._local(self.created)}")
         if end > self.created:
@@ -132,17 +120,32 @@ class _Play:
             if self.looks > _MOST_LOOKS:
                 looks = f"after {_MOST_LOOKS} looks, at {self._local(now)}"
                 raise Stuck(f"{looks}, it still asks to be looked at ({self.why})")
-            decision = decide(self.policy, self.case, events, _EVERYTHING_KNOWN, now)
+            decision = decide(self.policy, self.case, events, self.facts(now), now)
             if isinstance(decision, Needs):
                 raise Stuck(f"at {self._local(now)} the decision needs to know {', '.join(sorted(decision.fields))}")
             before, self.case = self.case.level, decision.case
             self.next_look, self.why = decision.next_look, decision.why
-            if self.case.level != before:
-                self.rule = decision.fired[0] if decision.fired else None
-                self.moved = f"since {self._local(now)}, {decision.why if self.rule else 'moved by a person'}"
+            self._noticed(now, before, decision)
             if decision.command is None:
                 return
             events = self._written(now, decision.command)
+
+    def _noticed(self, now: datetime, before: int, decision: Decision) -> None:
+        """Note what tests ask for: the rule that moved the ticket, and who was told something."""
+        if self.case.level != before:
+            self.rule = decision.fired[0] if decision.fired else None
+            self.moved = f"since {self._local(now)}, {decision.why if self.rule else 'moved by a person'}"
+        self.told |= {who.address or who.on_call or "" for notice in decision.notices for who in notice.to}
+
+    def facts(self, now: datetime) -> Facts:
+        """Return what is known besides the ticket: everything, and how many `others` came to a level."""
+        others = self.example.ticket.get("others", {})
+        used = {
+            budget.level: Used(count=others[budget.level], free_at=self.created + budget.per.length)
+            for budget in self.policy.guards.level_budgets
+            if budget.level in others and now < self.created + budget.per.length
+        }
+        return Facts(fetched=TICKET_FIELDS, used=used)
 
     def _instant(self, said: str) -> datetime:
         at = instant(said, self.policy, self.created.astimezone(self.zone).date())
@@ -164,10 +167,11 @@ class _Play:
             yield self._instant(step["at"]), step
 
     def _happened(self, now: datetime, step: Mapping[str, Any]) -> list[Event]:
-        agent = Actor(id=f"agent-{self.case.level}", role=Role.AGENT, name=f"An agent of level {self.case.level}")
+        name = step.get("by")
+        agent = Actor(id=name or f"agent-{self.case.level}", role=Role.AGENT, name=name or self._somebody())
         match step:
             case {"customer_says": words}:
-                return [self._said(now, _CUSTOMER, words)]
+                return [self._said(now, CUSTOMER, words)]
             case {"agent_says": words}:
                 return [self._said(now, agent, words)]
             case {"note": words}:
@@ -175,13 +179,17 @@ class _Play:
             case {"request": level}:
                 return [self._said(now, agent, "/escalate" if level is True else f"/escalate {level}", public=False)]
             case {"set": values}:
-                return [self._changed(now, agent, _typed(values))]
+                actor = _VENDOR if values.keys() <= VENDORS_OWN else agent
+                return [self._changed(now, actor, typed(values, self._instant))]
             case {"take": _}:
                 return [self._changed(now, agent, {"assignee": Named(id=agent.id, name=agent.name)})]
             case {"solve": _}:
                 return [self._changed(now, agent, {"status": Status.SOLVED})]
-        said = self._said(now, _CUSTOMER, "It is not solved.")
-        return [said, self._changed(now, _CUSTOMER, {"status": Status.OPEN})]
+        said = self._said(now, CUSTOMER, "It is not solved.")
+        return [said, self._changed(now, CUSTOMER, {"status": Status.OPEN})]
+
+    def _somebody(self) -> str:
+        return f"An agent of level {self.case.level}"
 
     def _event(self, now: datetime, kind: Kind, actor: Actor, **more: Any) -> Event:
         self.count += 1
@@ -194,22 +202,16 @@ class _Play:
         return self._event(now, Kind.COMMENTED, actor, comment=comment)
 
     def _changed(self, now: datetime, actor: Actor, values: Mapping[str, Any]) -> Event:
-        changes = tuple(change for name, value in values.items() for change in _changes(self.ticket, name, value))
-        if "custom" in values:
-            values = {**values, "custom": {**self.ticket.custom, **values["custom"]}}
-        self.ticket = replace(self.ticket, **values)
+        self.ticket, changes = changed(self.ticket, values)
         return self._event(now, Kind.CHANGED, actor, changes=changes)
 
     def _written(self, now: datetime, command: Command) -> list[Event]:
         """Take a command as carried out, and return its echo."""
-        self.target = command.target
+        self.target = command.target or command.restore
         if command.mode is not Mode.ACT:
             self.case = replace(self.case, pending=())
             return []
-        values: dict[str, Any] = {"level": command.level}
-        values |= {"priority": command.priority} if command.priority is not None else {}
-        values |= _placed(command.target) if command.take is Take.OWNERSHIP else {}
-        echo = self._changed(now, _OURSELVES, values)
+        echo = self._changed(now, _OURSELVES, echoed(command))
         expect = {change.field: change.after for change in echo.changes}
         self.case = replace(promised(self.case, command.operation, expect, False, now), pending=())
         return [echo]
@@ -220,74 +222,22 @@ class _Play:
         why = self.moved if self.case.level > expectation["level"] else self.why
         for name in ("level", "rule", "priority"):
             if name in expectation and expectation[name] != found[name]:
-                wanted, got = (_word(value) for value in (expectation[name], found[name]))
+                wanted, got = (spelled(value) for value in (expectation[name], found[name]))
                 yield f"at {self._local(at)} expected {name} {wanted}, found {got}: {why}"
         if "target" in expectation and not _within(expectation["target"], self.target):
-            wanted, got = (_word(value) for value in (expectation["target"], dict(self.target)))
+            wanted, got = (spelled(value) for value in (expectation["target"], dict(self.target)))
             yield f"at {self._local(at)} expected target {wanted}, found {got}: {why}"
+        if "told" in expectation and set(expectation["told"]) != self.told:
+            wanted, got = (", ".join(sorted(names)) or "nobody" for names in (expectation["told"], self.told))
+            yield f"at {self._local(at)} expected {wanted} to be told, found {got}: {why}"
+        if "held" in expectation and not self._is_held(expectation["held"]):
+            got = "; ".join(f"{hold.rule}: {hold.reason}" for hold in self.case.held) or "nothing held"
+            yield f"at {self._local(at)} expected held {spelled(expectation['held'])}, found {got}: {why}"
 
-
-def _first_picture(policy: Policy, example: Example, created: datetime) -> Ticket:
-    """Return a ticket of which everything is known: what the test says, else what puts it in scope at level 1."""
-    said = example.ticket
-    vendor, _, site = said["site"].partition("/")
-    told: dict[str, Any] = {**dict.fromkeys(TICKET_FIELDS), "tags": (), "custom": {}, "status": Status.NEW}
-    for choice in policy.applies_to.get(said["site"], policy.applies_to.get(vendor, ())):
-        if choice.only:
-            told |= _typed({choice.field: choice.only[0] if choice.field != "tags" else choice.only[:1]})
-    told |= {**_placed(policy.level(1).target(vendor, site)), "assignee": None}
-    tier = next((tier for tier in policy.tiers if tier.name == said.get("tier")), None)
-    if tier is not None and tier.organizations:
-        told |= _typed({"organization": tier.organizations[0]})
-    elif tier is not None and tier.tags:
-        told["tags"] = (*told["tags"], tier.tags[0])
-    elif tier is not None and tier.field_values:
-        told["tier"] = tier.field_values[0]
-    fields = {name: value for name, value in said.items() if name in TICKET_FIELDS - {"tier"}}
-    fields["tags"] = (*told["tags"], *said.get("tags", ()))
-    fields["custom"] = {**told["custom"], **said.get("custom", {})}
-    requester = Named(id=_CUSTOMER.id, name=_CUSTOMER.name)
-    told |= {"key": "#1", "subject": example.name, "requester": requester, "portal": True, "created_at": created}
-    told |= _typed(fields)
-    return ticket_from(TicketRef(vendor=vendor, site=site or "example", id="1"), created, told)
-
-
-def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: Named(id=value, name=value) if name in _NAMED else value for name, value in values.items()}
-
-
-def _placed(target: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the ticket fields that a target sets, for the words that every vendor's targets share."""
-    placed: dict[str, Any] = {}
-    if isinstance(target.get("group"), str | int):
-        placed |= {**_typed({"group": str(target["group"])}), "assignee": None}
-    if isinstance(target.get("assignee"), str | int):
-        placed |= _typed({"assignee": str(target["assignee"])})
-    if isinstance(target.get("field"), Mapping):
-        placed["custom"] = {name: str(value) for name, value in target["field"].items()}
-    return placed
-
-
-def _changes(ticket: Ticket, name: str, value: Any) -> Iterable[Change]:
-    old = getattr(ticket, name)
-    if name == "tags":
-        yield from (Change(field="tag", before=tag) for tag in old if tag not in value)
-        yield from (Change(field="tag", after=tag) for tag in value if tag not in old)
-    elif name == "custom":
-        for key, text in value.items():
-            if old.get(key) != text:
-                yield Change(field=f"custom.{key}", before=old.get(key), after=text)
-    elif old != value:
-        name_after = value.name if isinstance(value, Named) else None
-        yield Change(field=name, before=_id(old), after=_id(value), after_name=name_after)
-
-
-def _id(value: Any) -> str | None:
-    return value.id if isinstance(value, Named) else None if value is None else _word(value)
-
-
-def _word(value: Any) -> str:
-    return "none" if value is None else str(getattr(value, "word", value))
+    def _is_held(self, wanted: bool | str) -> bool:
+        if isinstance(wanted, bool):
+            return bool(self.case.held) is wanted
+        return any(wanted.casefold() in hold.reason.casefold() for hold in self.case.held)
 
 
 def _within(wanted: Any, target: Any) -> bool:

@@ -21,6 +21,9 @@ MAX_DEPTH = 40
 MAX_NODES = 12_000
 MAX_PROBLEMS = 100
 _EXCERPT = 110
+_NOT_ALLOWED = "a character that YAML does not allow"
+_UNWRITABLE = yaml.reader.Reader.NON_PRINTABLE
+"""Half characters and control characters, which quoted text can spell although a file cannot hold them."""
 
 Scalar = str | int | float | bool | None
 
@@ -151,7 +154,7 @@ def read(text: str) -> tuple[Node, list[Problem]]:
         root = loader.get_single_node()
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
-        message = f"a character that YAML does not allow (U+{ord(text[error.position]):04X})"
+        message = f"{_NOT_ALLOWED} (U+{ord(text[error.position]):04X})"
         column = error.position - (before.rfind("\n") + 1) + 1
         raise Fault(Problem(line=before.count("\n") + 1, column=column, message=message)) from None
     except yaml.MarkedYAMLError as error:
@@ -173,7 +176,10 @@ class _Loader(yaml.SafeLoader):
         self.depth = self.count = 0
 
     def scan_flow_scalar(self, style: str) -> Any:
-        token = super().scan_flow_scalar(style)
+        try:
+            token = super().scan_flow_scalar(style)
+        except (ValueError, OverflowError):  # PyYAML asks Python for the character of "\UFFFFFFFF"
+            raise yaml.scanner.ScannerError(None, None, "there is no such character", self.get_mark()) from None
         if token.end_mark.line > token.start_mark.line:
             self.unclosed.append((token.start_mark, token.end_mark.line))
         return token
@@ -219,7 +225,11 @@ def _converted(node: yaml.Node, problems: list[Problem]) -> Node:
     if isinstance(node, yaml.MappingNode):
         return place(pairs=_pairs(node, problems))
     width = end.column - start.column if end.line == start.line else 1
-    return place(width=max(width, 1), text=node.value, scalar=_scalar(node.tag.rpartition(":")[2], node.value))
+    written = _UNWRITABLE.sub("\ufffd", node.value)
+    found = place(width=max(width, 1), text=written, scalar=_scalar(node.tag.rpartition(":")[2], written))
+    if (escaped := _UNWRITABLE.search(node.value)) is not None:
+        problems.append(found.problem(f"{_NOT_ALLOWED} (U+{ord(escaped[0]):04X})"))
+    return found
 
 
 def _scalar(tag: str, text: str) -> Scalar:

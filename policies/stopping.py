@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from policies import sentences as say
-from policies.conditions import AllOf, AnyOf, Leaf, Node
-from policies.policy import Policy
+from policies.conditions import AllOf, AnyOf, Leaf, Moment, Node
+from policies.holds import MANAGER
+from policies.policy import ComeDown, Policy
 from policies.verdicts import Verdict
 
 _STOPS = {
@@ -17,25 +18,37 @@ _STOPS = {
     "no_human_activity_for": "an agent changes or comments on anything",
     "at_level_for": "a person moves it to another level",
     "answered": "the requester writes again",
+    "until_promise": "the promised time is put off",
+    "after_promise": "the promised time is put off",
+    "until_sla_breach": "the vendor's own promise is kept, or put off",
+    "after_sla_breach": "the vendor's own promise is put off",
 }
-_NEVER_UNDONE = frozenset({"reopens", "requested_by_staff", "hand_overs", "owners", "replies"})
+_NEVER_UNDONE = frozenset({"reopens", "requested_by_staff", "hand_overs", "owners", "replies", "level"})
+_BY_HAND = "a person moves it by hand: every cause up to then is dealt with"
+_HOLD = "an escalation manager writes /hold"
 
 
-def endings(verdict: Verdict) -> list[str]:
+def endings(verdict: Verdict, calendar: str) -> list[str]:
     """Say what would stop this rule; each by itself is enough. The verdict is of the moment at which it fires."""
-    return list(dict.fromkeys((*_stops(verdict, verdict.rule.when), *_always(verdict.moment.policy, verdict))))
+    stops = (*_stops(verdict.moment, verdict.rule.when, calendar), *_always(verdict.moment.policy, verdict))
+    return list(dict.fromkeys(stops))
 
 
-def _stops(verdict: Verdict, node: Node) -> list[str]:
+def calm_ends(way: ComeDown, moment: Moment, calendar: str) -> list[str]:
+    """Say what would keep a ticket from coming down; the moment is that at which it does."""
+    managed = [_HOLD] if MANAGER in moment.policy.roles else []
+    return list(dict.fromkeys((*_stops(moment, way.when, calendar), "it is solved", *managed, _BY_HAND)))
+
+
+def _stops(moment: Moment, node: Node, calendar: str) -> list[str]:
     """Say what would make a condition no longer so; each by itself is enough."""
-    calendar = verdict.rule.calendar or verdict.moment.policy.calendar
     if isinstance(node, Leaf):
         stop = _STOPS.get(node.name, "" if node.name in _NEVER_UNDONE else say.in_words(node, calendar, so=False))
         return [stop] if stop else []
     if isinstance(node, AllOf):
-        return [stop for part in node.parts for stop in _stops(verdict, part)]
+        return [stop for part in node.parts for stop in _stops(moment, part, calendar)]
     if isinstance(node, AnyOf):
-        options = [_stops(verdict, part) for part in node.parts if part.ask(verdict.moment).value]
+        options = [_stops(moment, part, calendar) for part in node.parts if part.ask(moment).value]
         return [" and ".join(option[0] for option in options), *_shared(options)] if all(options) else []
     return [say.in_words(node, calendar, so=False)]
 
@@ -50,5 +63,7 @@ def _always(policy: Policy, verdict: Verdict) -> Iterator[str]:
     if any(answer.start is not None for answer in verdict.finding.answers) and policy.pause_while:
         paused = say.listed((status.value.replace("_", " ") for status in sorted(policy.pause_while)), "or")
         yield f"its status becomes {paused}: the time stands still"
-    yield "a person moves it by hand: every cause up to then is dealt with"
+    yield _BY_HAND
+    if MANAGER in policy.roles:
+        yield f"{_HOLD}, or /snooze 4h: the move is held"
     yield f"`stepladder pause {shlex.quote(f'rule:{verdict.rule.name}')}`: the move is held"

@@ -9,7 +9,11 @@ from datetime import datetime, timedelta
 MOST_COUNTED = 50
 """Of how many hand-overs, owners and messages the times are kept; no policy counts further."""
 
+BLOCKED, FREE = "yes", "no"
+"""Whether open linked tickets must be solved before this one, as `Story.blocked` and its shifts say it."""
+
 _NEWEST = 3
+_REMEMBERED = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,7 @@ class Request:
     at: datetime
     by: str | None
     level: int | None = None
+    by_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,10 @@ class Order:
     by: str | None = None
     level: int | None = None
     length: timedelta | None = None
+
+    def says(self, other: Order) -> bool:
+        """Say whether another order tells the same."""
+        return (self.verb, self.level, self.length) == (other.verb, other.level, other.length)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +129,12 @@ class Story:
         """Remember that somebody had it."""
         return replace(self, owners=_with(self.owners, owner, at))
 
+    def blocked_from(self, at: datetime, value: str) -> Story:
+        """Remember from when on it was blocked, or free."""
+        if self.blocked and self.blocked[-1].value == value:
+            return self
+        return replace(self, blocked=(*self.blocked, Since(at=at, value=value)))
+
     def passed_on(self, at: datetime) -> Story:
         """Count a hand-over."""
         return replace(self, hand_overs=self.hand_overs + 1, handed_over=(*self.handed_over, at)[:MOST_COUNTED])
@@ -136,6 +151,19 @@ class Story:
     def with_reply(self, comment: str, at: datetime) -> Story:
         """Count an agent's public message."""
         return self if self._opening(at) else replace(self, agents_said=_with(self.agents_said, comment, at))
+
+    def with_order(self, comment: str, order: Order | None) -> Story:
+        """Remember an order. An edit of its comment takes its place, and nothing is new if it says the same."""
+        before = next((one for one in self.orders if one.id == comment), None)
+        if before is order or (before is not None and order is not None and before.says(order)):
+            return self
+        others = tuple(one for one in self.orders if one.id != comment)
+        return replace(self, orders=(*others, *((order,) if order else ()))[-_REMEMBERED:])
+
+    def with_request(self, request: Request) -> Story:
+        """Remember a request. An edit of its comment takes its place."""
+        others = tuple(one for one in self.requests if one.id != request.id)
+        return replace(self, requests=(*others, request)[-_REMEMBERED:])
 
     def with_words(self, comment: str, at: datetime, text: str) -> Story:
         """Count a message of the requester, and remember its plain words. An edit takes the place of what was there."""

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from policies.conditions import Answer, Cause, Moment, Wrong, condition
+from policies.asking import FactQuestion, Reading, Unknown
+from policies.conditions import Cause, Moment, Wrong, condition
 from policies.masking import masked
 from policies.phrases import DEGREES, RATINGS, first_in
 from policies.questions import held
 from policies.story import MOST_COUNTED
 from policies.values import counted, ordered, words
-
-Question = Callable[[Moment], Answer]
-Count = tuple[int, Sequence[datetime], str]
-"""How many, when each of the first ones came, and the number in words."""
 
 COUNTERS = frozenset({"hand_overs", "owners", "replies"})
 """Counts that are a cause once."""
@@ -41,8 +38,19 @@ def _side(value: Any) -> str | None:
     return next((side for side in SIDES if isinstance(value, Mapping) and list(value) == [side]), None)
 
 
-def _counter(name: str, value: Any, count: Callable[[Moment], Count], side: str = "") -> Question:
-    """Make the question that compares a count. `value` is a number or a comparison."""
+class Count(NamedTuple):
+    """How many there are: all, those by agents and those by the customer; `all_told`: there cannot be more."""
+
+    number: int
+    agents: int = 0
+    customer: int = 0
+    all_told: bool = True
+
+
+def _counter(
+    name: str, value: Any, read: Reading, times: Callable[[Moment], Sequence[datetime]], side: str = ""
+) -> FactQuestion:
+    """Make the question that compares a count. `value` is a number or a comparison; `times` are of the first ones."""
     compare, wanted = counted(value)
     number, at = (value, ()) if isinstance(value, int) else next((n, (order,)) for order, n in value.items())
     if number > MOST_COUNTED:
@@ -50,116 +58,133 @@ def _counter(name: str, value: Any, count: Callable[[Moment], Count], side: str 
     wanted = f"{wanted} {SIDES[side]}" if side else wanted
     reached = reached_at(value)
 
-    def question(moment: Moment) -> Answer:
-        found, times, in_words = count(moment)
-        told = name != "replies" or moment.story.conversation  # if not, there may be more messages
-        if not told and len({compare(later) for later in range(found, MOST_COUNTED + 2)}) > 1:
-            return Answer(name=name, value=None, found="unknown", wanted=wanted, needs="conversation")
-        holds = compare(found)
-        since = times[reached - 1] if holds and reached and reached <= len(times) else None
-        causes = (Cause(id=f"{name} {wanted}", since=since),) if since else ()
-        return Answer(name=name, value=holds, found=in_words, wanted=wanted, causes=causes)
+    def of_side(count: Count) -> int:
+        return count.number if not side else count.agents if side == "agents" else count.customer
 
-    return question
+    def holds(count: Count) -> bool | Unknown:
+        found = of_side(count)
+        if not count.all_told and len({compare(later) for later in range(found, MOST_COUNTED + 2)}) > 1:
+            return Unknown("conversation")
+        return compare(found)
+
+    def causes(moment: Moment, _: Count) -> tuple[Cause, ...]:
+        at = times(moment)
+        return (Cause(id=f"{name} {wanted}", since=at[reached - 1]),) if reached and reached <= len(at) else ()
+
+    def show(count: Count) -> str:
+        apart = f": {count.agents} by agents, {count.customer} by the customer"
+        return f"{of_side(count)}{apart if name == 'replies' and not side else ''}"
+
+    return FactQuestion(name=name, wanted=wanted, read=read, holds=holds, show=show, causes=causes)
+
+
+def _hand_overs(moment: Moment) -> Count:
+    return Count(moment.story.hand_overs)
 
 
 @condition("hand_overs", example="hand_overs: {at_least: 3}")
-def hand_overs(value: Any) -> Question:
+def hand_overs(value: Any) -> FactQuestion:
     """How often a person, or a program other than Stepladder, passed it from one assignee to another."""
+    return _counter("hand_overs", value, _hand_overs, lambda moment: moment.story.handed_over)
 
-    def count(moment: Moment) -> Count:
-        story = moment.story
-        return story.hand_overs, story.handed_over, str(story.hand_overs)
 
-    return _counter("hand_overs", value, count)
+def _owners(moment: Moment) -> Count:
+    return Count(len(moment.story.owners))
 
 
 @condition("owners", example="owners: {at_least: 4}")
-def owners(value: Any) -> Question:
+def owners(value: Any) -> FactQuestion:
     """How many different people have been its assignee, other than by Stepladder's own hand."""
+    return _counter("owners", value, _owners, lambda moment: [owner.at for owner in moment.story.owners])
 
-    def count(moment: Moment) -> Count:
-        found = moment.story.owners
-        return len(found), [owner.at for owner in found], str(len(found))
 
-    return _counter("owners", value, count)
+def _replies(moment: Moment) -> Count:
+    story = moment.story
+    agents, customer = len(story.agents_said), len(story.customer_said)
+    return Count(agents + customer, agents, customer, story.conversation)  # if not known whole, there may be more
 
 
 @condition("replies", example="replies: {more_than: 12}")
-def replies(value: Any) -> Question:
+def replies(value: Any) -> FactQuestion:
     """How many messages agents and requester have exchanged in public, or one of them: `{customer: {at_least: 5}}`."""
     # both sides together, unless one is named; what opened the ticket, internal notes and programs do not count
     side = _side(value)
 
-    def count(moment: Moment) -> Count:
-        agents, customer = ([said.at for said in s] for s in (moment.story.agents_said, moment.story.customer_said))
-        if side is not None:
-            one = agents if side == "agents" else customer
-            return len(one), one, str(len(one))
-        both = sorted((*agents, *customer))
-        return len(both), both, f"{len(both)}: {len(agents)} by agents, {len(customer)} by the customer"
+    def times(moment: Moment) -> list[datetime]:
+        agents, customer = moment.story.agents_said, moment.story.customer_said
+        said = (*agents, *customer) if side is None else agents if side == "agents" else customer
+        return sorted(one.at for one in said)
 
     if side is None:
-        return _counter("replies", value, count)
+        return _counter("replies", value, _replies, times)
     try:
-        return _counter("replies", value[side], count, side)
+        return _counter("replies", value[side], _replies, times, side)
     except Wrong as wrong:
         raise Wrong(str(wrong), (side, *wrong.at)) from None
 
 
 # --- moods --------------------------------------------------------------------------------------------------------
+class Sign(NamedTuple):
+    """What shows frustration, and what brought it about: a message, or a tag that was set."""
+
+    degree: str
+    words: str
+    cause: Cause | str
+
+
+def _mood(moment: Moment) -> tuple[tuple[Sign, ...], str | None]:
+    """Return the signs of frustration, and what must be fetched before all of them are known."""
+    return tuple(_signs(moment)), _unknown(moment)
+
+
 @condition("frustration", example="frustration: {at_least: mild}")
-def frustration(value: Any) -> Question:
+def frustration(value: Any) -> FactQuestion:
     """The requester's newest three messages, or tags, show mild or strong frustration, by the policy's own signs."""
     # angry messages are a cause once for each waiting, so that five in a row do not climb five levels
     compare, wanted = ordered(value, DEGREES, "a degree of frustration")
 
-    def question(moment: Moment) -> Answer:
-        signs = list(_signs(moment))
-        strongest = max((DEGREES.index(degree) for degree, _, _ in signs), default=-1)
-        needs = _unknown(moment)
+    def holds(mood: tuple[tuple[Sign, ...], str | None]) -> bool | Unknown:
+        signs, needs = mood
+        strongest = _strongest(signs)
         could_be = range(strongest, len(DEGREES) if needs else strongest + 1)
         values = {number >= 0 and compare(DEGREES[number]) for number in could_be}
-        if len(values) > 1:
-            return Answer(name="frustration", value=None, found="unknown", wanted=wanted, needs=needs)
-        shown = dict.fromkeys(f"{degree}: {sign}" for degree, sign, _ in signs if degree == DEGREES[strongest])
-        answer = Answer(name="frustration", value=values.pop(), found="; ".join(shown) or "none", wanted=wanted)
-        causes = {c.id: c for degree, _, cause in reversed(signs) if compare(degree) for c in _causes(moment, cause)}
-        return _with_causes(answer, tuple(causes.values())) if answer.value else answer
+        return Unknown(needs) if needs and len(values) > 1 else values.pop()
 
-    return question
+    def show(mood: tuple[tuple[Sign, ...], str | None]) -> str:
+        strongest = _strongest(mood[0])
+        said = (f"{sign.degree}: {sign.words}" for sign in mood[0] if DEGREES.index(sign.degree) == strongest)
+        return "; ".join(dict.fromkeys(said)) or "none"
+
+    def causes(moment: Moment, mood: tuple[tuple[Sign, ...], str | None]) -> tuple[Cause, ...]:
+        fits = [sign.cause for sign in reversed(mood[0]) if compare(sign.degree)]
+        found = (c for cause in fits for c in ((cause,) if isinstance(cause, Cause) else held(moment, cause)))
+        return tuple({cause.id: cause for cause in found}.values())
+
+    return FactQuestion(name="frustration", wanted=wanted, read=_mood, holds=holds, show=show, causes=causes)
+
+
+def _strongest(signs: Sequence[Sign]) -> int:
+    return max((DEGREES.index(sign.degree) for sign in signs), default=-1)
 
 
 def _unknown(moment: Moment) -> str | None:
-    """Name what must be fetched before all signs are known."""
     signs = moment.policy.frustration
     if signs is not None and signs.phrases and not moment.story.conversation:
         return "conversation"
     return "tags" if signs is not None and signs.tags and not moment.ticket.knows("tags") else None
 
 
-def _signs(moment: Moment) -> Iterator[tuple[str, str, Cause | str]]:
-    """Yield what shows frustration, messages from the oldest on: the degree, the sign, and its cause or shift."""
+def _signs(moment: Moment) -> Iterator[Sign]:
+    """Yield what shows frustration, messages from the oldest on."""
     signs = moment.policy.frustration
     for wrote in moment.story.words if signs is not None else ():
         phrase = first_in(wrote.text, signs.phrases) if signs is not None else None
         if phrase is not None:
             cause = Cause(id=f"frustration #{wrote.waiting}", since=wrote.at)
-            yield phrase.degree, f"“{masked(phrase.text)}”", cause
+            yield Sign(phrase.degree, f"“{masked(phrase.text)}”", cause)
     for degree, tags in signs.tags.items() if signs is not None else ():
         for tag in _carried(moment, tags):
-            yield degree, f"tagged {tag}", f"tag:{tag}"
-
-
-def _causes(moment: Moment, cause: Cause | str) -> tuple[Cause, ...]:
-    return (cause,) if isinstance(cause, Cause) else held(moment, _YES, cause).causes
-
-
-_YES = Answer(name="", value=True)
-
-
-def _with_causes(answer: Answer, causes: tuple[Cause, ...]) -> Answer:
-    return Answer(name=answer.name, value=True, found=answer.found, wanted=answer.wanted, causes=causes)
+            yield Sign(degree, f"tagged {tag}", f"tag:{tag}")
 
 
 def _carried(moment: Moment, tags: Sequence[str]) -> list[str]:
@@ -167,8 +192,18 @@ def _carried(moment: Moment, tags: Sequence[str]) -> list[str]:
     return [tag for tag in moment.ticket.tags if tag.casefold() in wanted]
 
 
+def _rating(moment: Moment) -> tuple[str, str] | Unknown | None:
+    """Return the rating that was given last, and the tag that says so."""
+    if not moment.ticket.knows("tags"):
+        return Unknown("tags")
+    took = moment.story.since
+    rated = [(took.get(f"tag:{t}"), r, t) for r in RATINGS for t in _carried(moment, moment.policy.csat.get(r, ()))]
+    latest = max((at for at, _, _ in rated if at is not None), default=None)
+    return next(((rating, tag) for at, rating, tag in rated if at == latest), None)
+
+
 @condition("csat", example="csat: bad")
-def csat(value: Any) -> Question:
+def csat(value: Any) -> FactQuestion:
     """The customer rated the help bad or good, as tags or labels say that the policy names; the last one counts."""
     # No connector reads ratings: at both vendors a trigger or automation rule can set a tag or label when one is given.
     # Of a solved ticket nothing is asked, so a rating given then counts once the ticket is open again.
@@ -176,17 +211,9 @@ def csat(value: Any) -> Question:
     for index, word in enumerate(wanted):
         if word not in RATINGS:
             raise Wrong(f"expected a rating: bad or good; found {word!r}", (index,) if isinstance(value, list) else ())
-    said = " or ".join(wanted)
-
-    def question(moment: Moment) -> Answer:
-        if not moment.ticket.knows("tags"):
-            return Answer(name="csat", value=None, found="unknown", wanted=said, needs="tags")
-        took = moment.story.since
-        rated = [(took.get(f"tag:{t}"), r, t) for r in RATINGS for t in _carried(moment, moment.policy.csat.get(r, ()))]
-        if not rated:
-            return Answer(name="csat", value=False, found="none", wanted=said)
-        latest = max((at for at, _, _ in rated if at is not None), default=None)
-        _, rating, tag = next(found for found in rated if found[0] == latest)
-        return held(moment, Answer(name="csat", value=rating in wanted, found=rating, wanted=said), f"tag:{tag}")
-
-    return question
+    return FactQuestion(
+        name="csat", wanted=" or ".join(wanted), read=_rating,
+        holds=lambda rated: rated is not None and rated[0] in wanted,
+        show=lambda rated: rated[0] if rated else "none",
+        causes=lambda moment, rated: held(moment, f"tag:{rated[1]}"),
+    )  # fmt: skip

@@ -9,22 +9,33 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from policies.model import TICKET_FIELDS, Actor, Change, Comment, Event, Kind, Named, Role, Status, Ticket
+from policies.echoes import by_its_requester
+from policies.model import ASKED_APART, TICKET_FIELDS, Actor, Change, Comment, Event, Kind, Named, Role, Status, Ticket
+from policies.orders import command_line, only_commands, order_in, request_in, takes, to_us
 from policies.phrases import own_words
-from policies.shifts import Shift, comparable, field_of, named_again, shift_name, shift_of, with_change, words_of
+from policies.shifts import (
+    ALL_AT_ONCE,
+    Shift,
+    comparable,
+    field_of,
+    in_one_zone,
+    named_again,
+    shift_name,
+    shift_of,
+    with_change,
+    words_of,
+)
 from policies.story import Request, Said, Since, Story
 
 _REQUEST_TAG = re.compile(r"escalate(?:[_-]?(?:to[_-]?)?(?:level[_-]?)?(\d))?", re.IGNORECASE)
-_REQUEST_LINE = re.compile(r"/escalate\b\s*(?:to\s+)?(?:level\s+)?(\d)?", re.IGNORECASE)
-_TAKE_LINE = re.compile(r"/ack\b", re.IGNORECASE)
 _TRIED_LINE = re.compile(r"(?:tried|asked) ?:", re.IGNORECASE)
 _LINES_READ = 200
 _NUMBER_AT_END = re.compile(r"[\d\s./_-]+\Z")
 _QUOTE_LENGTH = 280
 _REMEMBERED = 6
-_NEVER_ASKED = frozenset({"assignee", "brand", "requester", "subject"})
+_NEVER_ASKED = frozenset({"assignee", "brand", "due_at", "requester", "sla_breach_at", "subject"})
 _RESOLVED = tuple(status for status in Status if status.resolved)
 
 
@@ -49,7 +60,9 @@ class Telling:
 
     def hear(self, event: Event) -> None:
         """Fold one event."""
+        event = by_its_requester(in_one_zone(event), self.ticket)
         self._pictured = set()
+        before, as_of = len(self.shifts), self.ticket.as_of
         if self.story.ended == Kind.GONE and (event.ticket is not None or event.changes or event.comment is not None):
             self.story = replace(self.story, ended=None)
         stale = event.ticket is not None and not self._picture(event, event.ticket)
@@ -65,8 +78,19 @@ class Telling:
             self.story = replace(self.story, conversation=False)
         if event.comment is not None:
             self._comment(event, event.comment)
-        if _role(event) is Role.AGENT and event.kind in (Kind.CHANGED, Kind.COMMENTED):
+        if _role(event) is Role.AGENT and event.kind in (Kind.CHANGED, Kind.COMMENTED) and not only_commands(event):
             self.story = replace(self.story, human_at=max(event.at, self.story.human_at or event.at))
+        told = event.ticket.known if event.ticket is not None and not stale else frozenset()
+        doubtful = (ASKED_APART & self.ticket.known) - told
+        if doubtful and (len(self.shifts) > before or self._went_on(event, as_of)):
+            self.ticket = self.ticket.doubt(doubtful)
+
+    def _went_on(self, event: Event, as_of: datetime | None) -> bool:
+        """Say whether a person or program did anything since that time, so that the vendor may promise otherwise."""
+        if _role(event) is Role.OURS:
+            return False
+        did = bool(event.changes) or event.comment is not None or event.kind is Kind.TOUCHED
+        return (did and (as_of is None or event.at > as_of)) or self.ticket.as_of != as_of
 
     # --- fields -------------------------------------------------------------------------------------------
     def _picture(self, event: Event, picture: Ticket) -> bool:
@@ -77,11 +101,12 @@ class Telling:
         before = self.ticket
         as_of = picture.as_of or event.at
         if before.as_of is not None and as_of < before.as_of:
-            self.ticket = before.learn(replace(picture, known=told - before.known, as_of=before.as_of))
-            self._compare(event, before, told - before.known)
+            gaps = told - before.known - ASKED_APART
+            self.ticket = before.learn(replace(picture, known=gaps, as_of=before.as_of))
+            self._compare(event, before, gaps)
             return False
         if event.kind is Kind.FETCHED:
-            self.story, told = replace(self.story, whole=True), TICKET_FIELDS
+            self.story, told = replace(self.story, whole=True), told | (TICKET_FIELDS - ASKED_APART)
         self.ticket = named_again(before, before.learn(replace(picture, known=told, as_of=as_of)), event.kind)
         self.story = replace(self.story, created_at=self.story.created_at or self.ticket.created_at)
         self._compare(event, before, told)
@@ -90,7 +115,8 @@ class Telling:
     def _compare(self, event: Event, before: Ticket, told: Iterable[str]) -> None:
         explicit = {shift_name(change): change for change in event.changes}
         for name in sorted(told):
-            new, known = words_of(self.ticket, name), before.knows(name)
+            # what only a fetch by name tells was doubted, not forgotten: another value is news
+            new, known = words_of(self.ticket, name), before.knows(name) or (name in ASKED_APART and name in self.since)
             old = words_of(before, name) if known else {}
             for key in sorted(old.keys() | new.keys()):
                 change = explicit.get(key)
@@ -114,6 +140,8 @@ class Telling:
             said = change.before if change is not None and change.before in set(Status) else value
             start = Since(at=min(made or first, event.at), value=str(said))
             self.story = replace(self.story, statuses=(start,))
+        if key == "blocked_by" and value:
+            self.story = self.story.blocked_from(event.at, value)
         if change is not None:
             self._pictured_shift(event, key, change.before, change)
         else:
@@ -135,6 +163,9 @@ class Telling:
         if name in self._pictured:
             return
         pictured = not stale and event.ticket is not None and event.ticket.knows(field_name)
+        if field_name in ALL_AT_ONCE:
+            self.ticket = self.ticket if pictured or stale else self.ticket.doubt(frozenset({field_name}))
+            return
         shift = shift_of(event, change, _role(event))
         if not comparable(field_name):
             self.ticket = self.ticket if pictured or stale else with_change(self.ticket, change)
@@ -164,6 +195,8 @@ class Telling:
             self._status(shift)
         elif shift.field == "assignee":
             self._handed_over(shift)
+        elif shift.field == "blocked_by" and shift.after:
+            self.story = self.story.blocked_from(shift.at, shift.after)
         self._claim(event, shift)
 
     def _is_tie(self, shift: Shift) -> bool:
@@ -190,8 +223,11 @@ class Telling:
             name = self.ticket.assignee.name if self.ticket.assignee else None
             self.story = replace(self.story, taken_at=shift.at, taken_by=name or shift.after)
         elif shift.field.startswith("tag:") and (asked := _REQUEST_TAG.fullmatch(shift.after)):
-            time = self.times.get(f"{shift.field}={shift.after}", 0)
-            self._ask(f"{shift.field}#{time}", event, asked.group(1))
+            time, actor = self.times.get(f"{shift.field}={shift.after}", 0), event.actor
+            level = int(asked.group(1)) if asked.group(1) else None
+            by, by_id = (actor.name, actor.id) if actor else (None, "")
+            request = Request(id=f"{shift.field}#{time}", at=event.at, by=by, by_id=by_id, level=level)
+            self.story = self.story.with_request(request)
 
     def _status(self, shift: Shift) -> None:
         spans = (*self.story.statuses, Since(at=shift.at, value=str(shift.after)))
@@ -227,27 +263,22 @@ class Telling:
             self.ticket = replace(self.ticket, requester=replace(requester, name=actor.name))
 
     def _staff_says(self, event: Event, actor: Actor, comment: Comment, said: Said) -> None:
-        story = replace(self.story, spoke={**self.story.spoke, actor.id: event.at})
+        command = command_line(comment)
+        story = self.story
+        if not to_us(command):
+            story = replace(story, spoke={**story.spoke, actor.id: event.at})
         if comment.public is not False:
             story = replace(story, waiting_since=None, last_reply=said, replies=story.replies + 1)
             story = story.with_reply(comment.id, event.at)
         said_lines = [line.strip() for line in comment.text[:20_000].split("\n")[:_LINES_READ]]
-        # a command stands first, in what the customer cannot read: below it may stand what the customer wrote
-        command = next(filter(None, said_lines), "") if comment.public is not True else ""
-        if _TAKE_LINE.match(command):
+        if takes(command):
             story = replace(story, taken_at=event.at, taken_by=actor.name or actor.id)
         lines = (_quotable(line) for line in said_lines if _TRIED_LINE.match(line))
         tried = (Said(at=event.at, text=line, by=actor.name) for line in lines)
-        self.story = replace(story, tried=(*story.tried, *tried)[-_REMEMBERED:])
-        asked = _REQUEST_LINE.match(command)
-        if asked:
-            self._ask(f"comment:{comment.id}", event, asked.group(1))
-
-    def _ask(self, request_id: str, event: Event, level: str | None) -> None:
-        by = event.actor.name if event.actor else None
-        request = Request(id=request_id, at=event.at, by=by, level=int(level) if level else None)
-        others = tuple(r for r in self.story.requests if r.id != request_id)  # a comment that was edited
-        self.story = replace(self.story, requests=(*others, request)[-_REMEMBERED:])
+        story = replace(story, tried=(*story.tried, *tried)[-_REMEMBERED:])
+        asked = request_in(command, event, actor, comment)
+        story = story.with_request(asked) if asked else story
+        self.story = story.with_order(f"comment:{comment.id}", order_in(command, event, actor, comment))
 
 
 def tell(ticket: Ticket, story: Story, events: Iterable[Event]) -> tuple[Ticket, Story, tuple[Shift, ...]]:

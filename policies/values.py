@@ -21,7 +21,7 @@ _ORDERS: dict[str, Callable[[int, int], bool]] = {
 
 def spoken(length: timedelta) -> str:
     """Say a length of time as people do, with its two largest units: `2 h 05 min`."""
-    seconds = int(length.total_seconds())
+    seconds = length.days * 86400 + length.seconds
     if seconds < 60:
         return f"{length.total_seconds():.3g} s"
     if seconds < 3600:

@@ -1,4 +1,4 @@
-"""What each rule finds at a look: its answer, whether a new cause is behind it, and when that may change by itself.
+"""What a rule finds: its answer, whether a new cause is behind it, and what came of it.
 
 A rule fires once per cause and never because it is still true (decision 8).
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
 from typing import NamedTuple
 
 from policies.case import Case, Facts, RuleTrace
@@ -40,19 +39,23 @@ class Verdict(NamedTuple):
 
 
 def verdicts_of(policy: Policy, case: Case, facts: Facts, now: datetime) -> list[Verdict]:
-    """Ask every rule."""
-    clocks = Clocks(policy, case)
-    moments: dict[str, Moment] = {}  # one for each calendar, so that what is asked twice is found once
+    """Ask every rule in full, for people: a look that decides makes a `survey`."""
+    clocks, moments = Clocks(policy, case), dict[str, Moment]()
     verdicts = []
     for rule in policy.rules:
         calendar = rule.calendar or clocks.calendar
         if (moment := moments.get(calendar)) is None:
-            moments[calendar] = moment = moment_of(policy, clocks.of(rule), case, facts, now)
-        finding = rule.when.ask(moment)
-        causes, new, outcome = _cause(rule, case, finding, moment)
-        paused = facts.paused or facts.paused_rules.get(rule.name)
-        verdicts.append(Verdict(rule, moment, finding, destination(rule, case, policy), new, outcome, causes, paused))
+            moments[calendar] = moment = moment_of(policy, clocks.on(calendar), case, facts, now)
+        verdicts.append(verdict_of(rule, moment, policy, case, facts))
     return verdicts
+
+
+def verdict_of(rule: Rule, moment: Moment, policy: Policy, case: Case, facts: Facts) -> Verdict:
+    """Ask one rule in full."""
+    finding = rule.when.ask(moment)
+    causes, new, outcome = found_out(rule, case, finding, moment)
+    paused = facts.paused or facts.paused_rules.get(rule.name)
+    return Verdict(rule, moment, finding, destination(rule, case, policy), new, outcome, causes, paused)
 
 
 def asks_for_messages(policy: Policy) -> bool:
@@ -64,7 +67,7 @@ _NOT_SO = (), False, "not so"
 _NOT_KNOWN = (), False, "not known yet"
 
 
-def _cause(rule: Rule, case: Case, finding: Finding, moment: Moment) -> tuple[tuple[Cause, ...], bool, str]:
+def found_out(rule: Rule, case: Case, finding: Finding, moment: Moment) -> tuple[tuple[Cause, ...], bool, str]:
     """Say which causes carry a yes, whether one of them is new, and in a word what came of it."""
     if not finding.value:
         return _NOT_SO if finding.value is False else _NOT_KNOWN
@@ -73,23 +76,30 @@ def _cause(rule: Rule, case: Case, finding: Finding, moment: Moment) -> tuple[tu
     firm = [answer for answer in said if answer.name not in CIRCUMSTANCES]
     known = [cause for answer in firm or said for cause in answer.causes]
     causes = tuple(cause for cause in known if begin is None or cause.since >= begin)
-    fired = case.fired.get(rule.name)
-    if any(fired is None or cause.id not in fired.causes for cause in causes):
+    if any(is_new(rule, case, cause) for cause in causes):
         return causes, True, "fires"
     if not causes:
         return causes, False, "was so before Stepladder looked" if known else "no cause of its own"
-    again = _again(rule, case, moment)
-    if again is not None and again <= moment.now:
+    once_more = again(rule, case, moment)
+    if once_more is not None and once_more <= moment.now:
         return causes, True, "fires again"
     return causes, False, "fired before, for the same cause"
 
 
-def _again(rule: Rule, case: Case, moment: Moment) -> datetime | None:
+def again(rule: Rule, case: Case, moment: Moment) -> datetime | None:
     """Return when a rule that has fired may do so once more for the same cause."""
     fired = case.fired.get(rule.name)
     if rule.again is None or fired is None or fired.at is None:
         return None
     return moment.clock_for(rule.again).deadline(fired.at, rule.again.length, moment.now)
+
+
+def is_new(rule: Rule, case: Case, cause: Cause | None) -> bool:
+    """Say whether a cause has not counted yet."""
+    if cause is None or (case.adopted_at is not None and cause.since < case.adopted_at):
+        return False
+    fired = case.fired.get(rule.name)
+    return fired is None or cause.id not in fired.causes
 
 
 def after_firing(case: Case, verdicts: Sequence[Verdict], now: datetime) -> Case:
@@ -104,9 +114,7 @@ def after_firing(case: Case, verdicts: Sequence[Verdict], now: datetime) -> Case
 
 
 def traced(verdict: Verdict, winner: Verdict | None) -> RuleTrace:
-    """Say what came of a rule, for the trace."""
-    if verdict.finding.value is False:
-        return _not_so(verdict.rule.name)
+    """Say what came of a rule that does not say no, for the trace."""
     outcome = verdict.outcome
     if verdict.new and verdict.paused is not None:
         outcome = f"paused: {verdict.paused}"
@@ -116,43 +124,3 @@ def traced(verdict: Verdict, winner: Verdict | None) -> RuleTrace:
         rule=verdict.rule.name, value=verdict.finding.value, new=verdict.new, outcome=outcome,
         answers=verdict.finding.answers,
     )  # fmt: skip
-
-
-@lru_cache(maxsize=1024)
-def _not_so(rule: str) -> RuleTrace:
-    return RuleTrace(rule=rule, value=False, new=False, outcome="not so")
-
-
-# --- when to look again -----------------------------------------------------------------------------------
-def next_look(case: Case, verdicts: Sequence[Verdict], now: datetime, *, moved: bool = False) -> datetime | None:
-    """Return the first instant at which a rule may have a new cause, if nothing else happens before.
-
-    `verdicts` are what the rules find now, at the level the case has. One look makes one transition: if a move has just
-    given another rule its cause, the next look is now.
-    """
-    higher = [v for v in verdicts if v.to > case.level]
-    if moved and any((v.new and v.paused is None) or _unknown(v) for v in higher):
-        return now
-    best: datetime | None = None
-    for verdict in higher:
-        best = _turns(case, verdict, now, best) or best
-    return best
-
-
-def _unknown(verdict: Verdict) -> bool:
-    return verdict.finding.value is None and bool(verdict.finding.needs - verdict.moment.fetched)
-
-
-def _turns(case: Case, verdict: Verdict, now: datetime, before: datetime | None) -> datetime | None:
-    """Return when this rule turns, if that is earlier than what is known already."""
-    turning = [answer.due for answer in verdict.finding.answers if answer.due is not None]
-    if verdict.rule.again is not None and (again := _again(verdict.rule, case, verdict.moment)) is not None:
-        turning.append(again)
-    if not turning:
-        return None
-    for at in sorted({at for at in turning if at > now and (before is None or at < before)}):
-        moment = verdict.moment.later(at)
-        then = verdict.rule.when.ask(moment)
-        if then.value is None or _cause(verdict.rule, case, then, moment)[1]:
-            return at
-    return None

@@ -43,6 +43,11 @@ def plain(word: object) -> str:
     return str(word).replace("_", " ")
 
 
+def times(number: int) -> str:
+    """Say how often."""
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
 def compared(value: Any, orders: Mapping[str, str]) -> str:
     """Say a comparison, a word or a list of words."""
     if isinstance(value, Mapping):
@@ -110,6 +115,37 @@ def _answered(value: Any, so: bool) -> str:
     return "the requester has an answer" if value is so else "the requester is still waiting for an answer"
 
 
+def _blocked(value: Any, so: bool) -> str:
+    return f"{'an' if value is so else 'no'} open linked ticket blocks it"
+
+
+def _matches(value: Any, so: bool) -> str:
+    texts = {"subject": "its subject", "message": "what the requester wrote"}
+    said = {texts.get(name, plain(name.removeprefix("custom."))): pattern for name, pattern in value.items()}
+    fits = "fits" if so else "does not fit"
+    return listed((f"{what} {fits} the pattern {pattern}" for what, pattern in said.items()), "and" if so else "or")
+
+
+TIMED = {
+    "until_promise": (
+        "no more than {} is left until the time that was promised",
+        "more than {} is left until the time that was promised, or none was",
+    ),
+    "after_promise": (
+        "the time that was promised passed {} ago or longer",
+        "the time that was promised did not pass {} ago, or none was",
+    ),
+    "until_sla_breach": (
+        "no more than {} is left until the vendor's own promise breaks",
+        "more than {} is left until the vendor's own promise breaks, or none is running",
+    ),
+    "after_sla_breach": (
+        "the vendor's own promise broke {} ago or longer",
+        "the vendor's own promise did not break {} ago, or none was running",
+    ),
+}
+"""How questions about a promised time are said, and their opposites; the length goes into the braces."""
+
 SAID: dict[str, Callable[[Any, bool], str]] = {
     "tags": _tags,
     "custom": _custom,
@@ -122,4 +158,6 @@ SAID: dict[str, Callable[[Any, bool], str]] = {
     "replies": _replies,
     "frustration": _frustration,
     "csat": _csat,
+    "blocked": _blocked,
+    "matches": _matches,
 }

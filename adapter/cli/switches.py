@@ -12,6 +12,7 @@ from adapter.cli.tools import Tools, config_option, plainly
 from adapter.records import Store
 from adapter.settings import Settings
 from adapter.shelf import Shelf
+from policies.reminders import pausable
 
 
 @click.command()
@@ -53,7 +54,7 @@ def _known_rule(store: Store, where: str) -> None:
     if not where.startswith("rule:"):
         return
     shelf = Shelf(store.policy_text)
-    names = list({rule.name: None for stored in store.policies() for rule in shelf.get(stored.revision).rules})
+    names = list({name: None for stored in store.policies() for name in pausable(shelf.get(stored.revision))})
     name = where.removeprefix("rule:")
     if names and name not in names:
         near = difflib.get_close_matches(name, names, n=1)
@@ -67,6 +68,9 @@ def _scope(settings: Settings, scope: str) -> str:
     name = scope.removeprefix("site:").rpartition("/")[2]
     site = settings.sites.get(name)
     if site is None:
+        before = "site:" if scope.startswith("site:") else ""
+        near = difflib.get_close_matches(name, [*settings.sites, *(() if before else ("all",))], n=1)
+        guess = f"; did you mean {before}{near[0]}?" if near else ""
         sites = ", ".join(settings.sites)
-        raise click.BadParameter(f"expected all, rule:<name> or a site ({sites}), found {scope!r}")
+        raise click.BadParameter(f"expected all, rule:<name> or a site ({sites}), found {scope!r}{guess}")
     return f"site:{site.vendor}/{name}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 import click
 
 from adapter.activation import PolicyRefused
+from adapter.facts import FactFinder
 from adapter.records import Store
 from adapter.scheduling.lock import AlreadyWorking
 from adapter.settings import Server, Settings, SettingsError
@@ -76,6 +77,9 @@ class Tools(Protocol):
 
     def open_store(self, settings: Settings) -> Store:
         """Open the tables, beside a process that works on them."""
+
+    def finder(self, settings: Settings, store: Store) -> FactFinder:
+        """Return what knows the facts beyond a ticket."""
 
     def vendors(self) -> Mapping[str, Connector]:
         """Return the connectors by vendor."""

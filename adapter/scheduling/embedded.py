@@ -24,7 +24,10 @@ _BATCH = 500
 
 
 class Embedded:
-    """Worker threads and a clock over one store. `look` does one ticket and returns when to look again."""
+    """Worker threads and a clock over one store. `look` does one ticket and returns when to look again.
+
+    `changed` is called when the database has changed, perhaps by another process.
+    """
 
     def __init__(
         self,
@@ -33,11 +36,13 @@ class Embedded:
         journal: Journal,
         now: Callable[[], datetime],
         threads: int = 4,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._look = look
         self._journal = journal
         self._now = now
+        self._changed = changed
         self._ready: deque[TicketRef] = deque()
         self._queued: set[TicketRef] = set()
         self._running: set[TicketRef] = set()
@@ -153,6 +158,8 @@ class Embedded:
         """Queue what is due, if anything may be; return the version of the database that was seen."""
         now = self._now()
         found = self._store.changed()
+        if found != version:
+            self._changed()
         with self._tick:
             asked = self._rescan or self._more or found != version or (self._alarm is not None and self._alarm <= now)
             self._rescan = False

@@ -9,17 +9,23 @@ import msgspec
 
 from connectors.contract import Call
 from policies.case import Case
+from policies.commands import Notice
 from policies.model import Event
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 _decoders: dict[type, msgspec.json.Decoder[Any]] = {
-    kind: msgspec.json.Decoder(kind) for kind in (Case, Event, Call, dict)
+    kind: msgspec.json.Decoder(kind) for kind in (Case, Event, Call, Notice, dict)
 }
 
 
 def pack(value: Any) -> bytes:
     """Return a value as JSON bytes, the same bytes for equal values."""
     return _encoder.encode(value)
+
+
+def pack_numbered(value: Any) -> bytes:
+    """Return a value that has numbers for names somewhere, such as levels; JSON knows only words."""
+    return pack(msgspec.to_builtins(value, str_keys=True))
 
 
 def unpack_case(data: bytes) -> Case:
@@ -38,6 +44,12 @@ def unpack_call(data: bytes) -> Call:
     """Read a call back."""
     call: Call = _decoders[Call].decode(data)
     return call
+
+
+def unpack_notice(data: bytes) -> Notice:
+    """Read a message back."""
+    notice: Notice = _decoders[Notice].decode(data)
+    return notice
 
 
 def unpack_dict(data: bytes) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from adapter.records import Commit, StoredPolicy
@@ -15,9 +15,10 @@ from adapter.store import statements as st
 from adapter.store import tables as t
 from adapter.store.codec import moment, stamp, unpack_case, unpack_dict
 from adapter.store.connection import Database
-from policies.case import Case
+from policies.case import Case, Used
 from policies.commands import Mode
 from policies.model import Status, TicketRef
+from policies.policy import LevelBudget
 
 ADOPTION_WINDOW = timedelta(hours=1)
 BRAKE_WINDOW = timedelta(minutes=10)
@@ -72,6 +73,12 @@ class Governance:
             )
             for row in rows
         ]
+
+    def escalated(self) -> Sequence[tuple[TicketRef, str | None]]:
+        """Return the unresolved tickets above level 1, each with the revision it keeps to."""
+        with self.database.read() as connection:
+            cases = _unpacked(connection.execute(_CASES.order_by(t.tickets.c.ref)))
+            return [(TicketRef.parse(ref), case["pinned"]) for ref, case in cases if case["level"] > 1 and _open(case)]
 
     # --- one ticket ---------------------------------------------------------------------------------------
     def find(self, site: str, name: str) -> TicketRef | None:
@@ -153,14 +160,39 @@ class Governance:
         return connection.execute(st.GOVERNED, {"site": site, **since}).one()
 
     def _move(self, connection: Connection, site: str, commit: Commit) -> bool:
-        """Count a move; False if an adopted ticket's move would go over the budget."""
-        limit = commit.adoptive_limit
-        adoptive = limit is not None
+        """Count a move; False if it would go over a budget, or if somebody else has had the turn."""
+        limit, budget, level = commit.adoptive_limit, commit.reserves, commit.moved_to
         if limit is not None and self._governed(connection, site, commit.now).adoptive >= limit:
             return False
-        row = {"site": site, "at": stamp(commit.now), "adoptive": adoptive, "braking": True, "ref": str(commit.ref)}
-        connection.execute(st.MOVE, row)
+        if budget is not None and _used(connection, budget, commit.now).count >= budget.at_most:
+            return False
+        if commit.turn is not None and _turns(connection, site).get(level or 0, 0) != commit.turn:
+            return False
+        row = {"site": site, "at": stamp(commit.now), "adoptive": limit is not None, "braking": True}
+        connection.execute(st.MOVE, {**row, "ref": str(commit.ref), "level": level})
         return True
+
+    def used(self, budgets: Sequence[LevelBudget], now: datetime) -> Mapping[int, Used]:
+        """Return what of the levels' budgets is used, by level; every site's moves count."""
+        with self.database.read() as connection:
+            return {budget.level: _used(connection, budget, now) for budget in budgets}
+
+    def turns(self, site: str) -> Mapping[int, int]:
+        """Return how many moves each level of a site (`vendor/site`) has got so far."""
+        with self.database.read() as connection:
+            return _turns(connection, site)
+
+
+def _used(connection: Connection, budget: LevelBudget, now: datetime) -> Used:
+    since, per = stamp(now - budget.per.length), budget.per.length
+    moves = select(func.count(), func.min(t.moves.c.at)).where(t.moves.c.level == budget.level, t.moves.c.at > since)
+    count, first = connection.execute(moves).one()
+    return Used(count=count, free_at=(moment(first) if first is not None else now) + per)
+
+
+def _turns(connection: Connection, site: str) -> Mapping[int, int]:
+    moves = select(t.moves.c.level, func.count()).where(t.moves.c.site == site, t.moves.c.level.is_not(None))
+    return {row[0]: row[1] for row in connection.execute(moves.group_by(t.moves.c.level))}
 
 
 _CASES = select(t.tickets.c.ref, t.tickets.c.case).where(t.tickets.c.case.is_not(None), ~t.tickets.c.outside)

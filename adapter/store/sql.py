@@ -12,14 +12,15 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, 
 from adapter.records import CallState, Commit, Committed, Receipt, StoredCall, Work
 from adapter.store import statements as st
 from adapter.store import tables as t
-from adapter.store.codec import moment, pack, stamp, unpack_call, unpack_case, unpack_dict, unpack_event
-from adapter.store.governance import Governance, switches_in
+from adapter.store.codec import moment, pack, pack_numbered, stamp, unpack_call, unpack_case, unpack_dict, unpack_event
+from adapter.store.governance import switches_in
+from adapter.store.notices import Notices
 from adapter.store.statements import READ_AT_ONCE
 from connectors.contract import Delivery
 from policies.model import Event, TicketRef
 
 
-class SqlStore(Governance):
+class SqlStore(Notices):
     """See `adapter.records.Store` for what each method promises."""
 
     # --- in -----------------------------------------------------------------------------------------------
@@ -139,8 +140,10 @@ class SqlStore(Governance):
         }
         if connection.execute(st.THOUGHT, values).rowcount != 1:
             raise _Undone(Committed.FENCED)
-        if commit.moved and not self._move(connection, site, commit):
+        if commit.moved_to is not None and not self._move(connection, site, commit):
             raise _Undone(Committed.OVER_BUDGET)
+        if commit.notices or commit.outdated:
+            self._tell(connection, commit)
         if commit.events:
             rows = [{"ref": ref, "event": e.id, "at": stamp(e.at), "body": pack(e)} for e in commit.events]
             connection.execute(self._inserts.event, rows)
@@ -152,7 +155,7 @@ class SqlStore(Governance):
             row = {"ref": ref, "at": stamp(look.at), "policy": look.policy, "case_before": pack(look.case_before)}
             told = [event.id for event in look.decision.events]
             decision = replace(look.decision, events=())  # the events have rows of their own
-            row |= {"events": pack(told), "facts": pack(look.facts), "decision": pack(decision)}
+            row |= {"events": pack(told), "facts": pack_numbered(look.facts), "decision": pack(decision)}
             connection.execute(st.LOOK, row)
 
     def _deliveries_done(self, connection: Connection, commit: Commit) -> None:

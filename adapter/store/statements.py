@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Double, Insert, Table, bindparam, case, func, select, text, true, update
+from sqlalchemy import Double, Insert, Table, bindparam, case, exists, func, literal, select, text, true, update
 
 from adapter.store import tables as t
 
@@ -38,6 +38,18 @@ GOVERNED = select(
 ).where(t.moves.c.site == _SITE, t.moves.c.at > bindparam("adopted_since"))
 """One row: the active policy, since when the site's mode, its adoptive moves of the last hour, its moves lately."""
 
+# --- messages -----------------------------------------------------------------------------------------------
+_its_site, _its_rule = literal("site:").concat(t.notices.c.site), literal("rule:").concat(t.notices.c.rule)
+_not_paused = ~exists().where(t.switches.c.scope.in_(("all", _its_site, _its_rule)))
+_waiting = (t.notices.c.open == text("true")) & _not_paused
+DUE_NOTICE = (
+    select(t.notices)
+    .where(_waiting, t.notices.c.due_at <= bindparam("now"))
+    .order_by(t.notices.c.due_at, t.notices.c.created_at)
+    .limit(1)
+)
+NEXT_NOTICE = select(func.min(t.notices.c.due_at)).where(_waiting)
+
 # --- a look ends --------------------------------------------------------------------------------------------
 _due_unless_marked = case(
     (t.tickets.c.marks > bindparam("seen_marks"), bindparam("now", type_=Double)),
@@ -65,6 +77,7 @@ class Inserts:
     def __init__(self, insert: Callable[[Table], Any]) -> None:
         self.delivery = insert(t.deliveries).on_conflict_do_nothing().returning(t.deliveries.c.row)
         self.event: Insert = insert(t.events).on_conflict_do_nothing()
+        self.notice: Insert = insert(t.notices).on_conflict_do_nothing()
         mark = insert(t.tickets)
         sooner = case((t.tickets.c.due_at < mark.excluded.due_at, t.tickets.c.due_at), else_=mark.excluded.due_at)
         self.mark: Insert = mark.on_conflict_do_update(

@@ -115,8 +115,37 @@ moves = Table(
     Column("adoptive", Boolean, nullable=False),
     Column("braking", Boolean, nullable=False),  # still counts towards pausing the site by itself
     Column("ref", Text, nullable=False),
+    Column("level", Integer),  # not known of moves that were made before levels were counted
 )
 Index("moves_of_site", moves.c.site, moves.c.at, moves.c.adoptive, moves.c.braking)
+Index("moves_to_level", moves.c.level, moves.c.at)
+Index("moves_in_turn", moves.c.site, moves.c.level)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("ref", Text, nullable=False),
+    Column("site", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("occasion", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("attempted_at", Double),
+    Column("attempts", Integer, nullable=False),
+    Column("settled", LargeBinary, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+Index(
+    "notices_open",
+    notices.c.due_at,
+    sqlite_where=notices.c.open == text("true"),
+    postgresql_where=notices.c.open == text("true"),
+)
+Index("notices_of_ticket", notices.c.ref)
 
 policies = Table(
     "policies",

@@ -11,18 +11,19 @@ from connectors.calls import CREDENTIALS_PATIENCE, VendorAnswer, not_now
 from connectors.contract import Call, Refused, Site, TryLater
 from connectors.jira.events import said
 from connectors.jira.notes import bears
-from connectors.jira.picture import comment, identity, is_portal, mapping, person_ids, picture, plain
+from connectors.jira.picture import comment, is_portal, person_ids, picture
 from connectors.jira.settings import settings_of
-from connectors.jira.writeback import EDIT, TRANSITION, WATCH
+from connectors.jira.values import identity, mapping, plain
+from connectors.jira.writeback import EDIT, LINK, TRANSITION, WATCH
 from policies.model import Event, Kind, TicketRef
 
 _GONE = re.compile(r"archived|does not exist|not editable|no longer exists", re.IGNORECASE)
 _SAID_LIMIT = 300
 
 
-def fetched(issue: Mapping[str, Any], ref: TicketRef, site: Site, now: datetime) -> Event:
+def fetched(issue: Mapping[str, Any], ref: TicketRef, site: Site, asked: frozenset[str], now: datetime) -> Event:
     """Return the issue as one FETCHED event with everything Jira can tell."""
-    ticket = picture(issue, ref, site, whole=True)
+    ticket = picture(issue, ref, site, whole=True, asked=asked)
     return Event(id=f"fetched:{now.isoformat()}", kind=Kind.FETCHED, at=now, received_at=now, ticket=ticket)
 
 
@@ -104,18 +105,23 @@ def _judged(error: VendorAnswer, call: Call | None, site: Site) -> TryLater | Re
     if later := not_now(error):
         return later
     answer = error.json()
+    if call is not None and "linked_issue" in call.parts:  # 404 may mean the project, the link's type or linking itself
+        return Refused(_sentence(error), parts=frozenset({"linked_issue"}))
     if error.status == 404 or (not answer.get("errors") and _GONE.search(" ".join(_messages(answer)))):
         return Refused(f"{error}: the issue is not there, or not visible to us", gone=True)
     if call is not None and call.verb == TRANSITION:
         return Refused(_sentence(error), parts=frozenset({"transition"}))
     if error.status == 413:
         return Refused(_sentence(error), parts=frozenset({"note"}))
-    parts = _blame(mapping(answer.get("errors")), call, site) if call is not None and call.verb == EDIT else frozenset()
+    edits = call is not None and call.verb in (EDIT, LINK)
+    parts = _blame(mapping(answer.get("errors")), call, site) if call is not None and edits else frozenset()
     return Refused(_sentence(error), parts=parts)
 
 
 def _blame(errors: Iterable[str], call: Call, site: Site) -> frozenset[str]:
     by_field = {"assignee": "assignee", "priority": "priority", "labels": "level", "comment": "note"}
+    if "pool" in call.parts:
+        by_field["assignee"] = "pool"
     by_field |= {
         theirs: f"field:{ours}" for ours, theirs in site.settings.fields.items() if f"field:{ours}" in call.parts
     }

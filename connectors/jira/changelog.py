@@ -13,19 +13,18 @@ from connectors.contract import Site
 from connectors.jira.picture import (
     ATTRIBUTES,
     NAMED,
-    field_text,
     level_in,
     level_of_field,
-    mapping,
     person,
     person_ids,
-    plain,
     priority_word,
     status_word,
 )
+from connectors.jira.values import field_text, mapping, plain
 from policies.model import Change
 
 _OURS = {"assignee": "assignee", "reporter": "requester", "issuetype": "kind", "key": "key"}
+_LINKS = frozenset({"link", "issuelinks"})  # the picture beside them says what they mean; a link of ours is no news
 _LONG_TEXTS = frozenset({"description", "environment", "comment"})  # the customer's words; they stay where they are
 
 
@@ -60,6 +59,8 @@ def _changes(item: Mapping[str, Any], fields: Mapping[str, Any], site: Site) -> 
             return (Change(field=NAMED[ours], before=before, after=after, after_name=after_name),)
         name = ours if ours in ATTRIBUTES else f"custom.{ours}"
         return (Change(field=name, before=before_name or before, after=after_name or after),)
+    if theirs in _LINKS:
+        return ()
     if theirs in _LONG_TEXTS:
         return (Change(field=theirs),)
     return (Change(field=_OURS.get(theirs, theirs), before=before_name or before, after=after_name or after),)

@@ -14,17 +14,9 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors.contract import Refused, Site, TryLater
-from connectors.jira.picture import (
-    PRIORITIES,
-    identity,
-    level_of_field,
-    mapping,
-    person,
-    plain,
-    priority_word,
-    project_of,
-)
+from connectors.jira.picture import PRIORITIES, is_portal, level_of_field, person, priority_word, project_of
 from connectors.jira.settings import in_project, settings_of
+from connectors.jira.values import identity, mapping, plain
 from policies.model import JSON, Priority, Ticket
 
 KEEP = 600.0
@@ -42,6 +34,8 @@ class Directory:
         self._screens: dict[str, tuple[float, Mapping[str, Any]]] = {}
         self._statuses: dict[str, str] = {}
         self._people: dict[str, str] = {}
+        self._projects: dict[str, tuple[float, bool]] = {}
+        self._link_types: tuple[float, list[str]] = (float("-inf"), [])
         self._look_again = float("-inf")
 
     def names(self) -> Mapping[str, str]:
@@ -96,6 +90,36 @@ class Directory:
             return wanted
         return str(self._found(ticket, "priority", "priority", lambda meta: _priority_id(meta, wanted, word, site)))
 
+    def is_portal(self, project: str) -> bool:
+        """Say whether customers can read in this project; as careful as if they could, where Jira does not say."""
+        expires, known = self._projects.get(project, (float("-inf"), True))
+        if self._clock() < expires:
+            return known
+        answer = self._asked(f"project/{quote(project, safe='')}", f"there is no project {project!r}")
+        known = is_portal({"project": answer}) is not False
+        self._projects[project] = (self._clock() + KEEP, known)
+        return known
+
+    def link_type(self, name: str) -> str:
+        """Return a link type as Jira spells it; Refused names the nearest, or says that there are no links here."""
+        expires, known = self._link_types
+        if self._clock() >= expires:
+            answer = self._asked("issueLinkType", "links between issues are switched off")
+            listed = answer.get("issueLinkTypes")
+            told = (plain(mapping(kind).get("name")) for kind in (listed if isinstance(listed, list) else ()))
+            known = [word for word in told if word]
+            self._link_types = (self._clock() + KEEP, known)
+        for word in known:
+            if word.casefold() == name.casefold():
+                return word
+        raise Refused(f"Jira has no link of type {name!r}{_near(name, known)}.")
+
+    def _asked(self, path: str, otherwise: str) -> Mapping[str, Any]:
+        try:
+            return mapping(self._ask(path))
+        except Refused as no:
+            raise Refused(f"{otherwise}, or our account may not see it ({no})") from no
+
     def _found(self, ticket: Ticket, field_id: str, part: str, find: Callable[[Mapping[str, Any]], JSON]) -> JSON:
         for fresh in (False, True):
             screen, asked = self._screen(ticket, fresh)
@@ -125,8 +149,7 @@ class Directory:
         if value is None or isinstance(value, Mapping):
             return value
         if kind == "array":
-            listed = value if isinstance(value, list | tuple) else [value]
-            return [self._one(meta, items, item) for item in listed]
+            return [self._one(meta, items, item) for item in _listed(meta, value)]
         return self._one(meta, kind, value)
 
     def _one(self, meta: Mapping[str, Any], kind: str | None, value: JSON) -> JSON:
@@ -176,6 +199,15 @@ def _status_names(answer: object) -> Iterator[tuple[str, str]]:
 def _allowed(meta: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     listed = meta.get("allowedValues")
     return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+
+
+def _listed(meta: Mapping[str, Any], value: JSON) -> list[JSON]:
+    """Return a field's values one by one; a text is one, unless only its pieces are values of the field."""
+    if isinstance(value, list | tuple):
+        return list(value)
+    pieces = str(value).split(", ")
+    whole = len(pieces) == 1 or not _allowed(meta) or _option(meta, str(value)) is not None
+    return [value] if whole else [*pieces]
 
 
 def _spelling(allowed: Mapping[str, Any]) -> str:

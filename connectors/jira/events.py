@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.contract import Delivery, Site
 from connectors.jira.changelog import changes_of
-from connectors.jira.picture import actor, comment, identity, mapping, moment, picture, plain, project_in
+from connectors.jira.picture import actor, comment, picture, project_in
+from connectors.jira.promises import held_up, is_blocking
 from connectors.jira.settings import in_project
+from connectors.jira.values import identity, mapping, moment, plain
 from policies.model import Actor, Event, Kind, Role, Ticket, TicketRef
 
 _KINDS = {"jira:issue_created": Kind.CREATED, "jira:issue_deleted": Kind.DELETED}
@@ -33,6 +35,19 @@ def issue_in(body: Mapping[str, Any]) -> Mapping[str, Any]:
     wrapped = mapping(body.get("issue"))
     bare = body if not body.get("webhookEvent") and ("fields" in body or "key" in body) else {}
     return wrapped or bare
+
+
+def waiting(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name the issues that wait for another whose status this body changes, or which a link says they wait for."""
+    link = mapping(body.get("issueLink"))
+    if is_blocking(mapping(link.get("issueLinkType"))):
+        listed: Iterable[str | None] = (identity(link.get("destinationIssueId")),)
+    elif body.get("webhookEvent") == "jira:issue_deleted" or _status_changed(body):
+        listed = held_up(mapping(issue_in(body).get("fields")))
+    else:
+        return ()
+    own = identity(issue_in(body).get("id"))
+    return tuple(number for number in listed if number not in (None, own))
 
 
 def said(raw: Mapping[str, Any], site: Site, fields: Mapping[str, Any], received_at: datetime) -> Event | None:
@@ -54,6 +69,12 @@ def said(raw: Mapping[str, Any], site: Site, fields: Mapping[str, Any], received
     )
 
 
+def _status_changed(body: Mapping[str, Any]) -> bool:
+    items = mapping(body.get("changelog")).get("items")
+    told = map(mapping, items if isinstance(items, list) else ())
+    return any("status" in (item.get("fieldId"), item.get("field")) for item in told)
+
+
 class _Reading:
     """One body being read; holds what every kind of event needs."""
 
@@ -66,9 +87,12 @@ class _Reading:
         self.comment = mapping(body.get("comment"))
         times = (body.get("timestamp"), self.fields.get("updated"), self.comment.get("updated"))
         self.at = next(filter(None, map(moment, times)), delivery.received_at)
-        self.ticket = self._picture()
+        self.waits = ref.id in waiting(body)  # it tells of another issue, and of this one nothing
+        self.ticket = None if self.waits else self._picture()
 
     def events(self) -> tuple[Event, ...]:
+        if self.waits:
+            return (self._make(Kind.TOUCHED, self._blocker(), who=Actor(id="", role=Role.UNKNOWN)),)
         if self.name in _SAID:
             return (self._commented(),)
         if self.name in _KINDS:
@@ -115,6 +139,10 @@ class _Reading:
     def _noted(self) -> str:
         number = identity(self.comment.get("id"))
         return f"{self.name}:{number}" if number else ""
+
+    def _blocker(self) -> str:
+        number = identity(mapping(self.body.get("changelog")).get("id"))
+        return f"blocker:{number}" if number else ""
 
     def _picture(self) -> Ticket | None:
         if not self.fields:

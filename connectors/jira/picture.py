@@ -8,12 +8,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from connectors.contract import Site
-from connectors.jira.settings import settings_of
-from policies.model import TICKET_FIELDS, Actor, Comment, Named, Priority, Role, Status, Ticket, TicketRef, ticket_from
+from connectors.jira.promises import promises
+from connectors.jira.settings import SLA, settings_of
+from connectors.jira.values import field_named, field_text, identity, mapping, moment, plain
+from policies.model import (
+    ASKED_APART,
+    TICKET_FIELDS,
+    Actor,
+    Comment,
+    Named,
+    Priority,
+    Role,
+    Status,
+    Ticket,
+    TicketRef,
+    ticket_from,
+)
 
 ATTRIBUTES = frozenset({"product", "impact", "urgency", "tier", "language"})
 NAMED = {"form": "form", "request_type": "form", "organization": "organization", "group": "group", "team": "group"}
@@ -21,38 +35,12 @@ NAMED = {"form": "form", "request_type": "form", "organization": "organization",
 PARTICIPANTS = "participants"
 """The name in `[sites.x.fields]` of the JSM request participants: it tells who asks, and is no field of a ticket."""
 
+_NO_FIELDS = (PARTICIPANTS, SLA)
 PRIORITIES = {Priority.LOW: "Low", Priority.NORMAL: "Medium", Priority.HIGH: "High", Priority.URGENT: "Highest"}
 _STANDARD = {"lowest": Priority.LOW} | {name.casefold(): priority for priority, name in PRIORITIES.items()}
 _BY_CATEGORY = {"new": Status.OPEN, "indeterminate": Status.OPEN, "done": Status.SOLVED}
 _LEVEL_LABEL = re.compile(r"stepladder-level-(\d{1,2})")
 _LEVEL_AT_END = re.compile(r"(\d{1,2})(?:\.0+)?\s*$")
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def plain(value: object) -> str | None:
-    """Return the text without what no database stores (NUL, lone surrogates); None if it is no text."""
-    return _UNSTORABLE.sub("\ufffd", value) if isinstance(value, str) else None
-
-
-def identity(value: object) -> str | None:
-    """Return an id as text, whichever way it was written; None if it is none. It becomes part of an address."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    return value.strip() if isinstance(value, str) and _ID.fullmatch(value.strip()) else None
-
-
-def moment(value: object) -> datetime | None:
-    """Read Jira's ISO time or its milliseconds; a time without a zone means nothing (old servers send local ones)."""
-    try:
-        if isinstance(value, int) and not isinstance(value, bool):
-            return _EPOCH + timedelta(milliseconds=value) if value > 0 else None
-        if isinstance(value, str) and (when := datetime.fromisoformat(value)).tzinfo is not None:
-            return when.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return None
 
 
 def status_word(site: Site, number: object, name: object, category: object = None) -> str | None:
@@ -73,34 +61,6 @@ def priority_word(site: Site, number: object, name: object) -> Priority | None:
         if spelling and spelling.casefold() in mapped:
             return Priority[mapped[spelling.casefold()].upper()]
     return _STANDARD.get((plain(name) or "").casefold())
-
-
-def field_text(value: object) -> str | None:
-    """Return a field's value as text: an option's value, a thing's name, a number; several joined by commas."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-    if isinstance(value, list):
-        return ", ".join(filter(None, map(field_text, value))) or None
-    if isinstance(value, dict):
-        named = (field_text(value.get(key)) for key in ("languageCode", "value", "name", "displayName", "id"))
-        text, child = next(filter(None, named), None), field_text(value.get("child"))
-        return f"{text} / {child}" if text and child else text
-    return plain(value) or None
-
-
-def field_named(value: object) -> Named | None:
-    """Return a field's value as a thing with an id: a team, an organization (the first), a JSM request type."""
-    if isinstance(value, list):
-        value = value[0] if value else None
-    if isinstance(value, dict):
-        inner = value.get("requestType")
-        value = inner if isinstance(inner, dict) else value
-        key, name = plain(value.get("id")) or identity(value.get("id")), field_text({**value, "id": None})
-        return Named(id=key or name or "", name=name) if key or name else None
-    text = field_text(value)
-    return Named(id=text) if text else None
 
 
 def level_tag(level: int) -> str:
@@ -196,16 +156,26 @@ def is_portal(fields: Mapping[str, Any]) -> bool | None:
 
 
 def picture(
-    issue: Mapping[str, Any], ref: TicketRef, site: Site, *, whole: bool = False, as_of: datetime | None = None
+    issue: Mapping[str, Any],
+    ref: TicketRef,
+    site: Site,
+    *,
+    whole: bool = False,
+    asked: frozenset[str] = frozenset(),
+    as_of: datetime | None = None,
 ) -> Ticket:
-    """Build the ticket from a webhook's or the API's issue. `whole`: what is not in it is empty, not unknown."""
+    """Build the ticket from a webhook's or the API's issue. `whole`: what is not in it is empty, not unknown.
+
+    `asked`: the fields that were asked for; some are told only then.
+    """
     fields = mapping(issue.get("fields"))
     told = _words(fields, site) | _people(fields) | _level(fields, site) | _configured(fields, site)
+    told |= promises(fields, site, asked)
     if key := plain(issue.get("key")):
         told |= {"key": key, "url": f"{site.settings.url}/browse/{key}"}
     if whole:
         empty = Ticket(ref=ref, level=1)
-        told = {name: getattr(empty, name) for name in TICKET_FIELDS} | told
+        told = {name: getattr(empty, name) for name in TICKET_FIELDS - ASKED_APART} | told
     return ticket_from(ref, moment(fields.get("updated")) or as_of, told)
 
 
@@ -254,7 +224,7 @@ def _configured(fields: Mapping[str, Any], site: Site) -> dict[str, object]:
     told: dict[str, object] = {}
     custom: dict[str, str | None] = {}
     for name, theirs in site.settings.fields.items():
-        if theirs not in fields or name == PARTICIPANTS:
+        if theirs not in fields or name in _NO_FIELDS:
             continue
         if name in NAMED:
             told[NAMED[name]] = field_named(fields[theirs])
@@ -263,8 +233,3 @@ def _configured(fields: Mapping[str, Any], site: Site) -> dict[str, object]:
         else:
             custom[name] = field_text(fields[theirs])
     return told | ({"custom": custom} if custom else {})
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    """Return the value if it is a JSON object, else an empty one."""
-    return value if isinstance(value, dict) else {}

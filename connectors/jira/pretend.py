@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.jira.picture import level_in, level_tag
+from connectors.jira.pretend_links import Network, No, sla
 from connectors.jira.records import (
     FIELDS,
     OURS,
@@ -22,7 +23,7 @@ from connectors.jira.records import (
     STATUSES,
     TEAMS,
     TRANSITIONS,
-    Shapes,
+    TYPES,
 )
 
 PRIORITY_WORDS = {"low": "4", "normal": "3", "high": "2", "urgent": "1"}
@@ -37,22 +38,12 @@ _NOT_NOW = (
 )
 
 
-class No(Exception):
-    """What Jira would answer instead: a status and a body."""
-
-    def __init__(self, status: int, message: str = "", **errors: str) -> None:
-        super().__init__(status)
-        self.status = status
-        self.body = {"errorMessages": [message] if message else [], "errors": errors}
-
-
-class PretendSite(Shapes):
+class PretendSite(Network):
     """All of one site's state. The caller holds its lock."""
 
     def __init__(self, deployment: str, clock: Callable[[], datetime]) -> None:
         super().__init__(deployment)
         self._clock = clock
-        self.issues: dict[str, dict[str, Any]] = {}
         self.internal_turns_public = False
         self._numbers = itertools.count(10_001)
         self._keys = {name: itertools.count(1) for name in PROJECTS}
@@ -67,6 +58,9 @@ class PretendSite(Shapes):
             "summary": summary,
             "description": text,
             "status": "10100" if project == "ITSM" else "10000",
+            "type": TYPES[project][0],
+            "reporter": REQUESTER,
+            "duedate": None,
             "resolution": None,
             "priority": "3",
             "assignee": None,
@@ -81,13 +75,6 @@ class PretendSite(Shapes):
         }
         issue.update(fields)
         self.issues[number] = issue
-        return issue
-
-    def find(self, word: str) -> dict[str, Any]:
-        """Return the issue by id or key."""
-        issue = self.issues.get(word) or next((i for i in self.issues.values() if i["key"] == word), None)
-        if issue is None:
-            raise No(404, "Issue does not exist or you do not have permission to see it.")
         return issue
 
     def say(self, issue: dict[str, Any], who: str, text: str, public: bool) -> dict[str, Any]:
@@ -116,6 +103,10 @@ class PretendSite(Shapes):
             return FIELDS["team"], value
         if name == "assignee":
             return name, self.known(value) if value else None
+        if name == "due_at":
+            return "duedate", value.astimezone(UTC).date().isoformat() if value else None
+        if name == "sla_breach_at":
+            return FIELDS["sla"], sla(value)
         if name == "tags":
             return "labels", list(value)
         if name in ("status", "priority"):
@@ -139,7 +130,7 @@ class PretendSite(Shapes):
         wanted: dict[str, Any] = {}
         for key, value in fields.items():
             try:
-                wanted[key] = self._accepted(key, value)
+                wanted[key] = self._accepted(issue, key, value)
             except ValueError as error:
                 errors[key] = str(error)
         if "labels" in update:
@@ -189,12 +180,29 @@ class PretendSite(Shapes):
         """Return now as Jira writes times."""
         return self._clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
 
-    def _accepted(self, key: str, value: Any) -> Any:
+    def open_by_api(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Open an issue in our own name, or refuse it as a whole."""
+        project = fields.get("project", {}).get("key")
+        if project not in PROJECTS:
+            raise No(400, project="valid project is required")
+        errors = {} if fields.get("summary") else {"summary": "You must specify a summary of the issue."}
+        if fields.get("issuetype", {}).get("name") not in TYPES[project]:
+            errors["issuetype"] = "Specify a valid issue type"
+        known = {"project", "issuetype", "summary", "description", "labels"} - self.off_screen
+        errors |= {key: _NOT_ON_SCREEN.format(key) for key in fields if key not in known}
+        if errors:
+            raise No(400, **errors)
+        ours = {"reporter": OURS, "type": fields["issuetype"]["name"], "labels": list(fields.get("labels", ()))}
+        issue = self.create(project, fields["summary"], fields.get("description", ""), ours)
+        issue["custom"][FIELDS["request_type"]] = None  # it came by no portal
+        return issue
+
+    def _accepted(self, issue: Mapping[str, Any], key: str, value: Any) -> Any:
         meta = self.screen().get(key)
         if meta is None:
             raise ValueError(_NOT_ON_SCREEN.format(key))
         if key == "assignee":
-            return self._assignable(value)
+            return self._assignee(issue, value)
         if key == "priority":
             found = [number for number, name in PRIORITIES.items() if value in ({"id": number}, {"name": name})]
             if not found:
@@ -212,16 +220,16 @@ class PretendSite(Shapes):
             raise ValueError(f"Operation value must be a {meta['schema']['type']}")
         return value
 
-    def _assignable(self, value: Any) -> str | None:
-        if value is None:
-            return None
+    def _assignee(self, issue: Mapping[str, Any], value: Any) -> str | None:
         key = "accountId" if self.cloud else "name"
         if not isinstance(value, dict) or key not in value:
             raise ValueError(f"expected '{key}' property to be set")
+        if value[key] is None:
+            return None
         who = next((who for who in PEOPLE if self.user_id(who) == value[key]), None)
         if who is None:
             raise ValueError(f"User '{value[key]}' does not exist.")
-        if who == REQUESTER:
+        if not self.can_have(who, issue) or (self.is_desk(issue) and who in self.unlicensed):
             raise ValueError(f"User '{value[key]}' cannot be assigned issues.")
         return who
 

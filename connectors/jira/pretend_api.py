@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from connectors.jira.pretend import No, PretendSite
-from connectors.jira.records import OURS, STATUSES
+from connectors.jira.pretend import PretendSite
+from connectors.jira.pretend_links import LINK_TYPES, No
+from connectors.jira.records import OURS, PROJECTS, STATUSES
 
 
 class Herald(Protocol):
@@ -21,6 +22,12 @@ class Herald(Protocol):
 
     def withdrew(self, issue: dict[str, Any], said: dict[str, Any]) -> None:
         """A comment was deleted."""
+
+    def opened(self, issue: dict[str, Any]) -> None:
+        """An issue was opened."""
+
+    def linked(self, link: dict[str, str]) -> None:
+        """Two issues were linked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,10 +188,94 @@ def add_watcher(asked: Asked) -> Answer:
     return 204, None
 
 
+def open_issue(asked: Asked) -> Answer:
+    """Open an issue in our name; Cloud's search learns of it a moment later."""
+    issue = asked.site.open_by_api((asked.body or {}).get("fields", {}))
+    if asked.site.index_lags:
+        asked.site.unindexed.add(issue["id"])
+    asked.herald.opened(issue)
+    return 201, {"id": issue["id"], "key": issue["key"], "self": f"{asked.site.url}/rest/api/2/issue/{issue['id']}"}
+
+
+def link_issues(asked: Asked) -> Answer:
+    """Link two issues: the inward one blocks the outward one. The same link twice is one."""
+    body, site = asked.body or {}, asked.site
+    if not site.linking:
+        raise No(404, "Issue linking is currently disabled.")
+    kind = body.get("type", {}).get("name")
+    if kind not in LINK_TYPES:
+        raise No(404, f"No issue link type with name '{kind}' found.")
+    sides = (body.get(side, {}) for side in ("inwardIssue", "outwardIssue"))
+    source, destination = (site.find(str(side.get("key") or side.get("id"))) for side in sides)
+    if link := site.link(kind, source, destination):
+        asked.herald.linked(link)
+    return 201, None
+
+
+def link_types(asked: Asked) -> Answer:
+    """List the types of links, unless an administrator has switched links off."""
+    if not asked.site.linking:
+        raise No(404, "Issue linking is currently disabled.")
+    told = [{"id": n, "name": k, "inward": i, "outward": o} for k, (n, i, o) in LINK_TYPES.items()]
+    return 200, {"issueLinkTypes": told}
+
+
+def search(asked: Asked) -> Answer:
+    """Search as Data Center does, with a total; Cloud has taken this away."""
+    if asked.site.cloud:
+        raise No(410, "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API.")
+    found, most = asked.site.search(asked.query["jql"]), int(asked.query.get("maxResults", "50"))
+    listed = [{"id": issue["id"], "key": issue["key"], "fields": {}} for issue in found[:most]]
+    return 200, {"startAt": 0, "maxResults": most, "total": len(found), "issues": listed}
+
+
+def search_jql(asked: Asked) -> Answer:
+    """Search as Cloud does: pages without a total."""
+    if not asked.site.cloud:
+        raise No(404)
+    found, most = asked.site.search(asked.query["jql"]), int(asked.query.get("maxResults", "50"))
+    keyed = "key" in asked.query.get("fields", "id").split(",")
+    listed = [{"id": issue["id"], **({"key": issue["key"]} if keyed else {})} for issue in found[:most]]
+    return 200, {"issues": listed, "isLast": len(found) <= most}
+
+
+def count(asked: Asked) -> Answer:
+    """Estimate how many issues a question finds; only Cloud can."""
+    if not asked.site.cloud:
+        raise No(404)
+    return 200, {"count": len(asked.site.search((asked.body or {}).get("jql", "")))}
+
+
+def assignable(asked: Asked) -> Answer:
+    """List who can have the issue, of those who are asked about."""
+    issue = asked.site.find(asked.query.get("issueKey", ""))
+    wanted = asked.query.get("accountId" if asked.site.cloud else "username")
+    if wanted is None:
+        raise No(400, "The accountId or query is missing." if asked.site.cloud else "The username is missing.")
+    return 200, asked.site.assignable(issue, wanted)
+
+
+def show_project(asked: Asked) -> Answer:
+    """Show a project."""
+    key = asked.found["project"]
+    if key not in PROJECTS:
+        raise No(404, f"No project could be found with key '{key}'.")
+    number, name, kind = PROJECTS[key]
+    return 200, {"id": number, "key": key, "name": name, "projectTypeKey": kind}
+
+
 _ISSUE = "/rest/api/2/issue/<issue>"
 ROUTES: tuple[tuple[str, str, Callable[[Asked], Answer]], ...] = (
     ("GET", "/rest/api/2/myself", myself),
     ("GET", "/rest/api/2/status", statuses),
+    ("GET", "/rest/api/2/project/<project>", show_project),
+    ("GET", "/rest/api/2/search", search),
+    ("GET", "/rest/api/2/search/jql", search_jql),
+    ("POST", "/rest/api/3/search/approximate-count", count),
+    ("GET", "/rest/api/2/user/assignable/search", assignable),
+    ("POST", "/rest/api/2/issue", open_issue),
+    ("POST", "/rest/api/2/issueLink", link_issues),
+    ("GET", "/rest/api/2/issueLinkType", link_types),
     ("GET", _ISSUE, show_issue),
     ("PUT", _ISSUE, edit_issue),
     ("GET", f"{_ISSUE}/editmeta", edit_meta),

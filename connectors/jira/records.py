@@ -23,6 +23,7 @@ FIELDS = {
     "team": "customfield_10100",
     "organization": "customfield_10002",
     "request_type": "customfield_10010",
+    "sla": "customfield_10030",
 }
 LEVEL_FIELD = "customfield_10104"
 PRIORITIES = {"1": "Highest", "2": "High", "3": "Medium", "4": "Low", "5": "Lowest"}
@@ -37,6 +38,7 @@ STATUSES = {
     "6": ("Closed", "done"),
 }
 PROJECTS = {"ITSM": ("10001", "IT Support", "service_desk"), "DEV": ("10002", "Development", "software")}
+TYPES = {"ITSM": ("Service Request", "Incident"), "DEV": ("Bug", "Task")}
 _AT_WORK, _DONE = ("10100", "3", "10101", "10102", "10103"), ("5", "6")
 TRANSITIONS: Mapping[str, tuple[tuple[str, str, tuple[str, ...], str], ...]] = {  # id, name, from where, to
     "ITSM": (
@@ -66,6 +68,7 @@ class Shapes:
         self.inline_comments = 50
         self.off_screen: set[str] = set()
         self.may_transition = True
+        self.inactive: set[str] = set()
 
     def user_id(self, who: str) -> str:
         """Return what the site calls this person: an account id or a user name."""
@@ -85,7 +88,7 @@ class Shapes:
         told = {
             "self": f"{self.url}/rest/api/2/user",
             "displayName": PEOPLE[who],
-            "active": True,
+            "active": who not in self.inactive,
             "timeZone": "Etc/UTC",
         }
         if self.cloud:
@@ -140,15 +143,16 @@ class Shapes:
         number, name, kind = PROJECTS[issue["project"]]
         fields: dict[str, Any] = {
             "summary": issue["summary"],
-            "issuetype": {"id": "10005", "name": "Service Request" if kind == "service_desk" else "Bug"},
+            "issuetype": {"id": "10005", "name": issue["type"]},
             "project": {"id": number, "key": issue["project"], "name": name, "projectTypeKey": kind},
             "assignee": self.user(issue["assignee"]),
             "priority": {"id": issue["priority"], "name": PRIORITIES[issue["priority"]]},
             "status": self.status(issue["status"]),
         }
         if not brief:
-            fields |= {key: issue[key] for key in ("description", "labels", "created", "updated", "resolution")}
-            fields |= {"reporter": self.user(REQUESTER), "creator": self.user(REQUESTER)}
+            keys = ("description", "labels", "created", "updated", "resolution", "duedate")
+            fields |= {key: issue[key] for key in keys}
+            fields |= {"reporter": self.user(issue["reporter"]), "creator": self.user(issue["reporter"])}
             fields |= dict.fromkeys((*FIELDS.values(), LEVEL_FIELD))
             fields |= {field_id: self._shown(field_id, value) for field_id, value in issue["custom"].items()}
         if comments:

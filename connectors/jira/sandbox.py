@@ -9,11 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import itertools
 import json
 import secrets as random
 import threading
-import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -21,10 +19,12 @@ from typing import Any, Literal
 from flask import Flask, Response, request
 
 from connectors.jira.picture import level_in
-from connectors.jira.pretend import DONE, PRIORITY_WORDS, STATUS_WORDS, No, PretendSite
+from connectors.jira.pretend import DONE, PRIORITY_WORDS, STATUS_WORDS, PretendSite
 from connectors.jira.pretend_api import ROUTES, Answer, Asked
+from connectors.jira.pretend_hooks import Webhooks
+from connectors.jira.pretend_links import No, sla
 from connectors.jira.records import AGENT, FIELDS, OURS, PEOPLE, REQUESTER, STATUSES
-from connectors.sandboxing import Authority, Envelope, Faults, Postman, Recorded, Served, View, befall
+from connectors.sandboxing import Authority, Faults, Postman, Recorded, Served, View, befall
 
 Deployment = Literal["cloud", "datacenter"]
 EMAIL = "stepladder@example.com"
@@ -60,15 +60,18 @@ class Sandbox:
         self.requests: list[Recorded] = []
         self.site = PretendSite(deployment, clock)
         self.deployment = deployment
-        self._clock = clock
         self._bundle = authority.bundle
         self._lock = threading.RLock()
-        self._changes = itertools.count(50_001)
-        self._subscriber: tuple[str, str | bool] | None = None
         self._secrets = {
             "token" if self.site.cloud else "personal_token": random.token_hex(16),
             "webhook_secrets": [random.token_hex(16)],
         }
+        self._hooks = Webhooks(
+            self.site,
+            lambda envelope: self.postman.post(envelope),  # another postman may have taken over
+            clock,
+            lambda body: sign(body, self._secrets, clock()),
+        )
         self._served = Served(self._app(), authority, port)
         self.url = self.site.url = self._served.url
 
@@ -90,7 +93,7 @@ class Sandbox:
 
     def subscribe(self, url: str, verify: str | bool = True) -> None:
         """Send a signed webhook to this address for every change, including our own."""
-        self._subscriber = (url, verify)
+        self._hooks.subscribe(url, verify)
 
     def person(self, word: str) -> str:
         """Return the id (account id or user name) of ann, ben, eva, dan, carla or stepladder."""
@@ -105,20 +108,20 @@ class Sandbox:
     def open_ticket(self, subject: str, text: str, **fields: Any) -> str:
         """A customer opens a ticket: fields priority, tags, product, impact, urgency, organization. Return its id.
 
-        `project` is ITSM, or DEV for the plain one.
+        `project` is ITSM, or DEV for the plain one; `due_at` and `sla_breach_at` are times.
         """
         with self._lock:
             issue = self.site.create(fields.pop("project", "ITSM"), subject, text, {})
             for name, value in fields.items():
                 self.site.change(issue, *self.site.value_for(issue, name, value))
-            self._emit_issue("jira:issue_created", "issue_created", issue, REQUESTER)
+            self._hooks.issue("jira:issue_created", "issue_created", issue, REQUESTER)
             return str(issue["id"])
 
     def customer_says(self, ticket: str, text: str) -> None:
         """The requester writes; a solved ticket is reopened."""
         with self._lock:
             issue = self.site.find(ticket)
-            self._emit_comment(issue, self.site.say(issue, REQUESTER, text, public=True))
+            self._hooks.comment(issue, self.site.say(issue, REQUESTER, text, public=True))
             if STATUSES[issue["status"]][1] == "done":
                 self._save(issue, REQUESTER, {"status": "10100", "resolution": None})
 
@@ -126,7 +129,7 @@ class Sandbox:
         """An agent writes to the requester, or internally."""
         with self._lock:
             issue = self.site.find(ticket)
-            self._emit_comment(issue, self.site.say(issue, AGENT, text, public=public))
+            self._hooks.comment(issue, self.site.say(issue, AGENT, text, public=public))
 
     def agent_changes(self, ticket: str, **fields: Any) -> None:
         """An agent changes fields: status, priority, group, assignee, tags, level."""
@@ -135,12 +138,31 @@ class Sandbox:
             for name, value in fields.items():
                 self._save(issue, AGENT, dict([self.site.value_for(issue, name, value)]))
 
+    def agent_blocks(self, ticket: str, *, by: str) -> None:
+        """An agent links the ticket to an issue that blocks it."""
+        with self._lock:
+            if link := self.site.link("Blocks", self.site.find(by), self.site.find(ticket)):
+                self._hooks.linked(link)
+
+    def agent_unblocks(self, ticket: str) -> None:
+        """An agent takes away the links to what blocks the ticket."""
+        with self._lock:
+            number = self.site.find(ticket)["id"]
+            for link in [known for known in self.site.links if known["destination"] == number]:
+                self.site.links.remove(link)
+                self._hooks.linked(link, "issuelink_deleted")
+
+    def sla_runs(self, ticket: str, until: datetime | None, *, paused: bool = False) -> None:
+        """An SLA runs until then, stands still or is over; Jira sends nobody a word about it."""
+        with self._lock:
+            self.site.find(ticket)["custom"][FIELDS["sla"]] = sla(until, paused=paused)
+
     def agent_deletes(self, ticket: str) -> None:
         """An agent deletes the ticket."""
         with self._lock:
             issue = self.site.find(ticket)
             del self.site.issues[issue["id"]]
-            self._emit_issue("jira:issue_deleted", None, issue, AGENT)
+            self._hooks.issue("jira:issue_deleted", None, issue, AGENT)
 
     def view(self, ticket: str) -> View:
         """Show the ticket as it stands."""
@@ -172,77 +194,9 @@ class Sandbox:
         if values.get("status") in ("5", "6"):
             issue["resolution"] = DONE
         if items:
-            self._emit_issue("jira:issue_updated", "issue_generic", issue, who, items)
-
-    # --- webhooks ---------------------------------------------------------------------------------------
-    def _emit_issue(
-        self,
-        event: str,
-        kind: str | None,
-        issue: Mapping[str, Any],
-        who: str,
-        items: list[Any] | None = None,
-        **more: Any,
-    ) -> None:
-        if self._subscriber is None:
-            return
-        body = {
-            "timestamp": self._now_ms(),
-            "webhookEvent": event,
-            "user": self.site.user(who),
-            "issue": self.site.show(issue),
-        }
-        body |= {"issue_event_type_name": kind} if kind else {}
-        body |= {"changelog": {"id": str(next(self._changes)), "items": items}} if items is not None else {}
-        self._send({**body, **more})
-
-    def _emit_comment(self, issue: Mapping[str, Any], said: Mapping[str, Any], event: str = "comment_created") -> None:
-        if self._subscriber is None:
-            return
-        shown = self.site.comment(issue, said)
-        body = {"timestamp": self._now_ms(), "webhookEvent": event, "comment": shown}
-        if self.site.cloud:
-            self._send({**body, "issue": self.site.show(issue, brief=True)})
-        else:  # Data Center tells it twice, and the first time without the issue
-            self._send(body)
-            if event == "comment_created":
-                self._emit_issue("jira:issue_updated", "issue_commented", issue, said["who"], comment=shown)
-
-    def _send(self, told: Mapping[str, Any]) -> None:
-        if self._subscriber is None:
-            return
-        body, (url, verify) = json.dumps(told).encode(), self._subscriber
-        headers = {"Content-Type": "application/json", "User-Agent": "Atlassian Webhook HTTP Client"}
-        if self.site.cloud:  # the same for every attempt; Data Center documents none of these
-            headers |= {"X-Atlassian-Webhook-Identifier": str(uuid.uuid4()), "X-Atlassian-Webhook-Flow": "Primary"}
-        else:
-            url += "?user_id=admin&user_key=JIRAUSER10000"
-        self.postman.post(
-            Envelope(
-                body=body,
-                headers=headers,
-                sign=lambda: sign(body, self._secrets, self._clock()),
-                url=url,
-                verify=verify,
-            )
-        )
-
-    def _now_ms(self) -> int:
-        return int(self._clock().timestamp() * 1000)
+            self._hooks.issue("jira:issue_updated", "issue_generic", issue, who, items)
 
     # --- the API ----------------------------------------------------------------------------------------
-    def saved(self, issue: dict[str, Any], items: list[dict[str, Any]], kind: str = "issue_updated") -> None:
-        """Send what our account changed through the API."""
-        self._emit_issue("jira:issue_updated", kind, issue, OURS, items)
-
-    def spoke(self, issue: dict[str, Any], said: dict[str, Any]) -> None:
-        """Send what our account wrote through the API."""
-        self._emit_comment(issue, said)
-
-    def withdrew(self, issue: dict[str, Any], said: dict[str, Any]) -> None:
-        """Send that our account deleted a comment."""
-        self._emit_comment(issue, said, "comment_deleted")
-
     def _app(self) -> Flask:
         app = Flask("jira-sandbox")
         for method, rule, view in ROUTES:
@@ -257,7 +211,7 @@ class Sandbox:
                     said = {"errorMessages": ["Client must be authenticated to access this resource."], "errors": {}}
                     return _json(401, said)
                 body = request.get_json(silent=True)
-                asked = Asked(site=self.site, herald=self, found=found, query=request.args, body=body)
+                asked = Asked(site=self.site, herald=self._hooks, found=found, query=request.args, body=body)
                 with self._lock:
                     try:
                         return _json(*view(asked))

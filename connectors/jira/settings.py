@@ -8,14 +8,24 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from connectors.contract import Site, SiteSettings, on_loopback
 from policies.model import Priority, Status
 
+SLA = "sla"
+"""The name in `[sites.x.fields]` of the SLA fields, of which there may be several with commas between them."""
+
 _MAPS = ("fields", "statuses", "priorities")
 _PROJECT = re.compile(r"[A-Z][A-Z0-9_]*")
+_CUSTOM_FIELD = re.compile(r"customfield_\d+")
+
+
+def sla_ids(text: str) -> tuple[str, ...]:
+    """Return the ids of the SLA fields from the text in the settings."""
+    return tuple(filter(None, (part.strip() for part in text.split(","))))
 
 
 def _our_priorities(priorities: Mapping[str, str]) -> Mapping[str, str]:
@@ -34,6 +44,13 @@ def _our_statuses(statuses: Mapping[str, str]) -> Mapping[str, str]:
     return statuses
 
 
+def _sla_fields(fields: Mapping[str, str]) -> Mapping[str, str]:
+    for number in sla_ids(fields.get(SLA, "")):
+        if not _CUSTOM_FIELD.fullmatch(number):
+            raise ValueError(f"fields: expected sla as ids like customfield_10030, commas between them, got {number!r}")
+    return fields
+
+
 class ProjectMaps(BaseModel):
     """What one project calls things, where it differs from its site (decision 18)."""
 
@@ -44,6 +61,7 @@ class ProjectMaps(BaseModel):
     priorities: Mapping[str, str] = Field(default_factory=dict, description="Our priority → this project's priority")
     level_field: str | None = Field(default=None, description="Id of the level's field; empty: this project has none")
 
+    _fields = field_validator("fields")(_sla_fields)
     _priorities = field_validator("priorities")(_our_priorities)
     _statuses = field_validator("statuses")(_our_statuses)
 
@@ -66,6 +84,7 @@ class JiraSettings(SiteSettings):
     webhook_passwords: tuple[SecretStr, ...] = Field(
         default=(), description="Data Center: passwords of that log-in; two to rotate"
     )
+    timezone: str | None = Field(default=None, description="Zone in which a due date ends: Europe/Berlin; else UTC")
     projects: Mapping[str, ProjectMaps] = Field(
         default_factory=dict, description="Project key → its own fields, statuses, priorities, level_field"
     )
@@ -84,6 +103,14 @@ class JiraSettings(SiteSettings):
             raise ValueError(f"url: expected https:// (http:// only on loopback), got {url!r}")
         return url.rstrip("/")
 
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, zone: str | None) -> str | None:
+        try:
+            return ZoneInfo(zone).key if zone else None
+        except (ValueError, OSError, LookupError):
+            raise ValueError(f"timezone: expected a place such as Europe/Berlin, got {zone!r}") from None
+
     @field_validator("projects")
     @classmethod
     def _project_keys(cls, projects: Mapping[str, ProjectMaps]) -> Mapping[str, ProjectMaps]:
@@ -92,6 +119,7 @@ class JiraSettings(SiteSettings):
                 raise ValueError(f"projects: expected a project's key in capitals, such as ITSM, got {key!r}")
         return projects
 
+    _fields = field_validator("fields")(_sla_fields)
     _priorities = field_validator("priorities")(_our_priorities)
     _statuses = field_validator("statuses")(_our_statuses)
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.contract import Call, Outcome, Refused, Site, TryLater
-from connectors.jira.picture import field_named, identity, mapping, plain, status_word
+from connectors.jira.picture import status_word
+from connectors.jira.values import field_named, identity, mapping, plain
 from policies.model import Named, Ticket, TicketRef
 
 MOST_NAMED = 12

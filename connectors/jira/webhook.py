@@ -15,9 +15,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from connectors.contract import BadSignature, Delivery, Site, SiteSettings, json_object
-from connectors.jira.events import issue_in, read_event
-from connectors.jira.picture import identity, mapping, plain
+from connectors.jira.events import issue_in, read_event, waiting
 from connectors.jira.settings import JiraSettings
+from connectors.jira.values import identity, mapping, plain
 from connectors.signatures import knows_secret, signed_hex
 from policies.model import Event, TicketRef
 
@@ -56,7 +56,10 @@ def delivery_id(delivery: Delivery) -> str | None:
 
 
 def tickets(delivery: Delivery, site: Site) -> tuple[TicketRef, ...]:
-    """Name the tickets it concerns: usually one, two for a link, none for events about projects or boards."""
+    """Name the tickets it concerns: usually one, two for a link, none for events about projects or boards.
+
+    What happens to an issue that blocks others concerns those too.
+    """
     if not delivery.body.strip():
         return ()  # Data Center's "exclude body"; what stands in the address is not signed
     ids = _concerned(json_object(delivery))
@@ -71,7 +74,7 @@ def read(delivery: Delivery, site: Site, ref: TicketRef) -> tuple[Event, ...]:
 
 def _concerned(body: Mapping[str, Any]) -> tuple[str | None, ...]:
     if found := identity(issue_in(body).get("id")):
-        return (found,)
+        return (found, *waiting(body))
     if link := mapping(body.get("issueLink")):
         return (identity(link.get("sourceIssueId")), identity(link.get("destinationIssueId")))
     # Data Center's comment events carry no issue; its id stands in the comment's own address

@@ -2,86 +2,60 @@
 
 A service project's note is a call of its own: an internal comment inside the PUT is not documented, and a note that
 turned public would be read by the customer. Elsewhere fields and note travel in one PUT, which Jira applies as a whole,
-unless there is a transition between them: Jira has no request that does both, and the note tells what was refused.
+unless there is a transition or a linked issue between them: the note tells what was refused, and what was opened.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from connectors.contract import Call, Site
+from connectors.contract import Alternative, Call, Site
 from connectors.jira.notes import render
 from connectors.jira.picture import ATTRIBUTES, NAMED, level_tag, project_of
 from connectors.jira.settings import in_project, settings_of
+from connectors.jira.targets import faults, linked_of, pool_of
 from connectors.jira.transitions import status_named
 from policies.commands import Command, Mode, Take, Target
 from policies.model import JSON, Named, Ticket
 
-EDIT, TRANSITION, WATCH, COMMENT = "edit_issue", "transition", "watch", "internal_comment"
+EDIT, TRANSITION, LINK, WATCH, COMMENT = "edit_issue", "transition", "link_issue", "watch", "internal_comment"
 MARKER = "stepladder"
 """The issue property that says which call was the last one."""
 HIGHEST_LEVEL = 9
 
-_KEYS = ("assignee", "field", "transition", "watchers")
-_NO_CHANGE = frozenset({"note", "watchers"})
+_AIMS = frozenset({"assignee", "pool", "field", "transition", "linked_issue", "watchers"})
+_NO_CHANGE = frozenset({"note", "watchers", "pool", "linked_issue"})
+
+_Step = tuple[str, Mapping[str, JSON]]
 
 
 def plan(command: Command, ticket: Ticket, site: Site) -> tuple[Call, ...]:
-    """Return the calls in order: fields, transition, watchers, note; in a plain project fields and note may be one."""
+    """Return the calls in order: fields, transition, linked issue, watchers, note; some of them may be one."""
     if command.mode is Mode.OBSERVE:
         return ()
     site = in_project(site, project_of(ticket))
-    portal = ticket.portal is not False  # unknown: as careful as if customers could read it
-    parts = _parts(command, ticket) if command.mode is Mode.ACT else {}
-    moves = _moves(command)
-    apart = portal or bool(moves)
-    steps: list[tuple[str, Mapping[str, JSON]]] = [(EDIT, parts)] if parts and apart else []
-    steps += [(TRANSITION, {"transition": name}) for name in moves]
-    steps += [(WATCH, {"watchers": person}) for person in _watchers(command)]
-    steps.append((COMMENT if portal else EDIT, {**({} if apart else parts), "note": True}))
-    return tuple(
-        Call(
-            operation=command.operation,
-            number=number,
-            verb=verb,
-            parts=sets,
-            note=command.note if "note" in sets else None,
-            expect=_expect(command, sets, site),
-            # a second transition may run a workflow's functions again, so it waits until the first is surely over
-            repeatable="note" not in sets and verb != TRANSITION,
-        )
-        for number, (verb, sets) in enumerate(steps, start=1)
-    )
+    steps = enumerate(_steps(command, ticket, site), start=1)
+    return tuple(_call(command, number, verb, sets, site) for number, (verb, sets) in steps)
 
 
 def check_target(target: Target) -> tuple[str, ...]:
     """Return a sentence for everything in a policy's target that Jira cannot do."""
-    if not target:
-        return (f"A target expected at least one of {', '.join(_KEYS)}, got nothing.",)
-    wrong: list[str] = []
-    for key, value in target.items():
-        if key == "project":
-            wrong.append("A move to another project is refused by Jira's API; name an assignee or a field instead.")
-        elif key not in _KEYS:
-            near = difflib.get_close_matches(key, _KEYS, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            hint = "; Jira assigns to people only, name a field that holds the team" if key == "group" else hint
-            wrong.append(f"A Jira target has no {key!r}, it has {', '.join(_KEYS)}{hint}.")
-        else:
-            wrong += _CHECKS[key](value)
-    return tuple(wrong)
+    return tuple(faults(target))
 
 
 def stands_in(ticket: Ticket, target: Target) -> bool | None:
     """Say whether the ticket is where the target says; None if that cannot be told.
 
-    Watchers say nothing, nor does a transition: a ticket tells our word for its status, which many of Jira's share.
+    Of a pool any member will do. Watchers and linked issues say nothing, nor does a transition: a ticket tells our
+    word for its status, which many of Jira's share.
     """
     answers: list[bool | None] = []
-    if "assignee" in target:
-        answers.append(_is(ticket.assignee, target["assignee"]) if ticket.knows("assignee") else None)
+    pool = target.get("from")
+    people = [target["assignee"]] if "assignee" in target else list(pool) if isinstance(pool, list | tuple) else []
+    if people:
+        theirs = [_is(ticket.assignee, person) for person in people] if ticket.knows("assignee") else [None]
+        answers.append(True if True in theirs else None if None in theirs else False)
     fields = target.get("field")
     for name, value in fields.items() if isinstance(fields, Mapping) else ():
         answers.append(_holds(ticket, name, value))
@@ -90,54 +64,132 @@ def stands_in(ticket: Ticket, target: Target) -> bool | None:
     return None if not answers or None in answers else True
 
 
-def edit_body(call: Call, ticket: Ticket, values: Mapping[str, JSON], site: Site) -> dict[str, Any]:
-    """Return the PUT's body. `values` are field ids with what Jira wants to be sent for them."""
+def edit_body(
+    call: Call, ticket: Ticket, values: Mapping[str, JSON], site: Site, picked: str | None = None
+) -> dict[str, Any]:
+    """Return the PUT's body. `values` are field ids with what Jira wants to be sent, `picked` who of the pool it is."""
     fields: dict[str, Any] = dict(values)
-    if "assignee" in call.parts:
-        fields["assignee"] = {"accountId" if settings_of(site).cloud else "name": call.parts["assignee"]}
+    if "assignee" in call.parts or picked is not None:  # null takes it from everybody
+        who = call.parts.get("assignee", picked)
+        fields["assignee"] = {"accountId" if settings_of(site).cloud else "name": who}
     update: dict[str, Any] = {}
     level = call.parts.get("level")
     if isinstance(level, int):
         update["labels"] = _labels(level, ticket)
-    if call.note is not None:
+    if call.note is not None and "note" in call.parts:
         update["comment"] = [{"add": {"body": render(call.note, call.told)}}]
     mark = {"op": call.key} | ({"level": level} if level is not None else {})
+    mark |= {"assignee": picked} if picked is not None else {}
     body: dict[str, Any] = {"properties": [{"key": MARKER, "value": mark}]}
     return body | ({"fields": fields} if fields else {}) | ({"update": update} if update else {})
 
 
-def _parts(command: Command, ticket: Ticket) -> dict[str, JSON]:
+def _steps(command: Command, ticket: Ticket, site: Site) -> Iterator[_Step]:
+    portal = ticket.portal is not False  # unknown: as careful as if customers could read it
+    acting = command.mode is Mode.ACT
+    target: Target = command.target if acting and not command.restore else {}
+    parts = _parts(command, ticket, site) if acting else {}
+    moves = [name] if (name := _transition(target)) and command.take is Take.OWNERSHIP else []
+    linked = linked_of(target, command.level)
+    apart = portal or bool(moves) or linked is not None
+    if parts and apart:
+        yield EDIT, parts
+    yield from ((TRANSITION, {"transition": name}) for name in moves)
+    if linked is not None:
+        yield LINK, {"linked_issue": linked}
+    yield from ((WATCH, {"watchers": person}) for person in _watchers(target, command))
+    yield COMMENT if portal else EDIT, {**({} if apart else parts), "note": True}
+
+
+def _call(command: Command, number: int, verb: str, sets: Mapping[str, JSON], site: Site) -> Call:
+    aims = _aims(verb, sets, command)
+    otherwise = tuple(_alternatives(verb, command, site)) if aims else ()
+    # a linked issue or a second transition might be there twice, so it waits until the first is surely over
+    once = verb in (TRANSITION, LINK) or any("linked_issue" in other.parts for other in otherwise)
+    return Call(
+        operation=command.operation,
+        number=number,
+        verb=verb,
+        parts=sets,
+        note=command.note if "note" in sets or verb == LINK else None,  # a linked issue is described by it
+        expect=_expect(sets, site),
+        repeatable="note" not in sets and not once,
+        aims=aims,
+        otherwise=otherwise,
+    )
+
+
+def _parts(command: Command, ticket: Ticket, site: Site) -> dict[str, JSON]:
     parts: dict[str, JSON] = {"level": command.level}
     if command.priority is not None:
         parts["priority"] = command.priority.word
-    if command.take is Take.OWNERSHIP:
-        goals = {key: command.target[key] for key in ("assignee", "field") if command.target.get(key) is not None}
-        if stands_in(ticket, goals):
-            return parts
-        if "assignee" in goals:
-            parts["assignee"] = goals["assignee"]
-        fields = command.target.get("field")
-        parts |= {f"field:{name}": value for name, value in fields.items()} if isinstance(fields, Mapping) else {}
+    if command.restore:
+        return parts | _restored(command.restore, site)
+    if command.take is not Take.OWNERSHIP or stands_in(ticket, command.target):
+        return parts
+    goal = _goal(command.target, command.turn)
+    if "pool" in goal and stands_in(ticket, {"from": command.target["from"]}):
+        del goal["pool"]  # one of them has it already
+    return parts | goal
+
+
+def _goal(target: Target, turn: int) -> dict[str, JSON]:
+    """Return the parts of one edit that put a ticket where the target says."""
+    goal: dict[str, JSON] = {"assignee": target["assignee"]} if target.get("assignee") is not None else {}
+    if (pool := pool_of(target, turn)) is not None:
+        goal["pool"] = pool
+    fields = target.get("field")
+    return goal | ({f"field:{name}": value for name, value in fields.items()} if isinstance(fields, Mapping) else {})
+
+
+def _restored(values: Mapping[str, str | None], site: Site) -> dict[str, JSON]:
+    """Return the parts that give back what the ticket had: its assignee, and what the site's fields held."""
+    parts: dict[str, JSON] = {}
+    for name, value in values.items():
+        if name == "assignee":
+            parts[name] = value
+        elif ours := next(
+            (own for own in site.settings.fields if name in (own, f"custom.{own}", NAMED.get(own))), None
+        ):
+            parts[f"field:{ours}"] = value
     return parts
 
 
-def _moves(command: Command) -> tuple[str, ...]:
-    if command.mode is not Mode.ACT or command.take is not Take.OWNERSHIP or not command.target.get("transition"):
+def _aims(verb: str, sets: Mapping[str, JSON], command: Command) -> tuple[str, ...]:
+    if command.restore or verb == COMMENT or (verb == WATCH and command.take is not Take.OVERSIGHT):
         return ()
-    return (str(command.target["transition"]).strip(),)
+    return tuple(part for part in sets if part.partition(":")[0] in _AIMS)
 
 
-def _watchers(command: Command) -> tuple[str, ...]:
-    if command.mode is not Mode.ACT:
-        return ()
-    listed, assignee = command.target.get("watchers"), command.target.get("assignee")
-    people = list(listed) if isinstance(listed, list | tuple) else []
-    if command.take is Take.OVERSIGHT and assignee is not None:
-        people.append(assignee)  # a person who is named watches; the ticket stays with whom it is (decision 9)
+def _alternatives(verb: str, command: Command, site: Site) -> Iterator[Alternative]:
+    for target in command.fallbacks:
+        parts: dict[str, JSON] = {}
+        if verb == TRANSITION:
+            parts = {"transition": name} if (name := _transition(target)) else {}
+        elif verb == WATCH:
+            parts = {"watchers": [*people]} if (people := _watchers(target, command)) else {}
+        else:
+            linked = linked_of(target, command.level)
+            parts = _goal(target, command.turn) | ({"linked_issue": linked} if linked is not None else {})
+        if parts:
+            yield Alternative(parts=parts, expect=_expect(parts, site))
+
+
+def _transition(target: Target) -> str:
+    return str(target.get("transition") or "").strip()
+
+
+def _watchers(target: Target, command: Command) -> tuple[str, ...]:
+    listed, pool = target.get("watchers"), pool_of(target, command.turn)
+    people: list[JSON] = list(listed) if isinstance(listed, list | tuple) else []
+    if command.take is Take.OVERSIGHT:  # who is named watches; the ticket stays with whom it is (decision 9)
+        people += [target["assignee"]] if target.get("assignee") is not None else []
+        members = pool["from"] if pool is not None else None
+        people += [members[command.turn % len(members)]] if isinstance(members, list) else []
     return tuple(dict.fromkeys(map(str, people)))
 
 
-def _expect(command: Command, parts: Mapping[str, JSON], site: Site) -> dict[str, str | None]:
+def _expect(parts: Mapping[str, JSON], site: Site) -> dict[str, str | None]:
     if "transition" in parts:
         status = status_named(str(parts["transition"]), site)
         return {"status": status} if status else {}
@@ -149,8 +201,9 @@ def _expect(command: Command, parts: Mapping[str, JSON], site: Site) -> dict[str
         if part != name and name not in ATTRIBUTES:
             name = NAMED.get(name, f"custom.{name}")
         expect[name] = None if value is None else str(value)
-    if "level" in parts and command.level > 1:
-        expect["tag"] = level_tag(command.level)
+    level = parts.get("level")
+    if isinstance(level, int) and level > 1:
+        expect["tag"] = level_tag(level)
     return expect
 
 
@@ -179,36 +232,3 @@ def _holds(ticket: Ticket, name: str, value: object) -> bool | None:
     if held is None or str(value).casefold() == held.casefold():
         return held is not None
     return None if str(value).isdecimal() and not held.isdecimal() else False  # an option's id; we know its name
-
-
-def _check_person(value: object) -> list[str]:
-    if isinstance(value, str) and value.strip():
-        return []
-    return [f"assignee expected one account id (Cloud) or user name (Data Center) as text, got {value!r}."]
-
-
-def _check_fields(value: object) -> list[str]:
-    if not isinstance(value, Mapping) or not value:
-        return [f"field expected names from [sites.x.fields] with values, such as {{team: Billing}}, got {value!r}."]
-    wrong = [name for name, held in value.items() if isinstance(held, bool) or held in (None, "", [], {})]
-    return [f"field {name!r} expected a value as text or number, got {value[name]!r}." for name in wrong]
-
-
-def _check_transition(value: object) -> list[str]:
-    if isinstance(value, str) and value.strip():
-        return []
-    return [f"transition expected the name of one transition or of the status it leads to, got {value!r}."]
-
-
-def _check_people(value: object) -> list[str]:
-    if isinstance(value, list | tuple) and value and all(isinstance(p, str) and p.strip() for p in value):
-        return []
-    return [f"watchers expected a list of account ids (Cloud) or user names (Data Center), got {value!r}."]
-
-
-_CHECKS = {
-    "assignee": _check_person,
-    "field": _check_fields,
-    "transition": _check_transition,
-    "watchers": _check_people,
-}

@@ -28,10 +28,30 @@ _AT_FAULT = {
 _CONFLICT_PATIENCE = 0.2
 
 
-def fetched(raw: Mapping[str, Any], names: Mapping[str, str], ref: TicketRef, site: Site, now: datetime) -> Event:
-    """Make the FETCHED event with the whole ticket."""
-    ticket = picture(raw, ref, site, names, whole=True)
+def fetched(
+    answer: Mapping[str, Any],
+    names: Mapping[str, str],
+    organization: Mapping[str, Any] | None,
+    ref: TicketRef,
+    site: Site,
+    now: datetime,
+) -> Event:
+    """Make the FETCHED event with the whole ticket; `organization`: its organization's fields, if they are known."""
+    named = {**names, **people_and_groups(answer)}
+    ticket = picture(mapping(answer, "ticket"), ref, site, named, organization, whole=True)
     return Event(id=f"fetched:{now.isoformat()}", kind=Kind.FETCHED, at=now, received_at=now, ticket=ticket)
+
+
+def organization_fields(answer: Mapping[str, Any], organization: str | None) -> Mapping[str, Any] | None:
+    """Return the fields of a ticket's organization: empty if it has none, None if the answer leaves them out."""
+    if organization is None:
+        return {}
+    listed = answer.get("organizations")
+    for shown in [answer.get("organization"), *(listed if isinstance(listed, list) else ())]:
+        if isinstance(shown, dict) and identity(shown.get("id")) == organization:
+            found = shown.get("organization_fields")
+            return found if isinstance(found, dict) else None
+    return None
 
 
 def conversation(page: Mapping[str, Any], requester: str | None, site: Site, now: datetime) -> list[Event]:
@@ -65,6 +85,13 @@ def with_marker(page: Mapping[str, Any], marker: str) -> Mapping[str, Any] | Non
         if isinstance(audit, dict) and mapping(mapping(audit, "metadata"), "custom").get("stepladder") == marker:
             return audit
     return None
+
+
+def placed(audit: Mapping[str, Any]) -> dict[str, str]:
+    """Return the ids of the group and the person that a write gave the ticket to, as far as it changed them."""
+    events = [event for event in audit.get("events") or () if isinstance(event, dict)]
+    shown = {event.get("field_name"): identity(event.get("value")) for event in events}
+    return {name: key for name in ("group", "assignee") if (key := shown.get(f"{name}_id")) is not None}
 
 
 def leaked_comment(audit: Mapping[str, Any]) -> str | None:

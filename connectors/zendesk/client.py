@@ -1,40 +1,44 @@
-"""The only file that talks to Zendesk, through zenpy. One Zenpy per thread, one request per write, no silent retry.
+"""Commands and questions to Zendesk. The only file that uses zenpy: one Zenpy per thread, one request per write.
 
-Writes go through zenpy. Reads use the same authorised session directly: zenpy drops the side-loaded names, users and
+Writes go through zenpy. Reads use the same authorised line directly: zenpy drops the side-loaded names, users and
 groups, when its 30-second-old cache is off.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import requests
 
-from connectors.calls import CREDENTIALS_PATIENCE, VendorAnswer, patiently, vendor_session
+from connectors.calls import CREDENTIALS_PATIENCE, patiently
 from connectors.contract import Call, Outcome, Refused, Site, TryLater
-from connectors.zendesk.answers import conversation, failure, fetched, is_closed, leaked_comment, with_marker
+from connectors.zendesk.answers import (
+    conversation,
+    fetched,
+    is_closed,
+    leaked_comment,
+    organization_fields,
+    placed,
+    with_marker,
+)
 from connectors.zendesk.directory import Directory
-from connectors.zendesk.notes import render
-from connectors.zendesk.picture import identity, level_in, level_tag, mapping, people_and_groups, picture
+from connectors.zendesk.line import PAGE, Line
+from connectors.zendesk.parts import Parts
+from connectors.zendesk.picture import asks_organization, identity, level_in, level_tag, mapping, picture
+from connectors.zendesk.pools import Pools
 from connectors.zendesk.settings import ZendeskSettings
 from connectors.zendesk.tokens import Tokens
 from policies.model import Event, Ticket, TicketRef
 
-T = TypeVar("T")
-
-_PAGE = 100
-_MOST_PAGES = 20
 _SIDELOADS = "users,groups,organizations,comment_count,metric_sets"
-_IGNORED = re.compile(r":unpermitted_keys=>\[(.*?)\]")
-_log = logging.getLogger("stepladder.zendesk")
 
 
 def connect(
@@ -51,16 +55,17 @@ class ZendeskClient:
         self._site = site
         self._settings = cast(ZendeskSettings, site.settings)
         self._sleep = sleep
-        self._tokens = Tokens(self._settings, clock)
-        self._directory = Directory(self._list, clock=clock)
+        self._line = Line(site, Tokens(self._settings, clock))
+        self._directory = Directory(self._line.pages, clock=clock)
+        pools = Pools(self._directory, self._line, clock)
+        self._parts = Parts(self._directory, pools, self._settings.level_field, self.account)
         self._account = site.account or site.settings.account
         self._mine = threading.local()
-        self._sessions: list[requests.Session] = []
 
     def account(self) -> str:
         """Return the id of the account we act as (asked once, then remembered)."""
         if self._account is None:
-            who = identity(mapping(self._get("users/me", "user", about_ticket=False), "user").get("id"))
+            who = identity(mapping(self._line.get("users/me", "user", about_ticket=False), "user").get("id"))
             if who is None:
                 raise TryLater("Zendesk does not know us: check the credentials", after=CREDENTIALS_PATIENCE)
             self._account = who
@@ -72,73 +77,70 @@ class ZendeskClient:
 
     def fetch(self, ref: TicketRef, fields: frozenset[str], now: datetime) -> Sequence[Event]:
         """Ask for the ticket, and for its newest hundred comments if `conversation` is wanted."""
-        answer = self._get(f"tickets/{ref.id}", "ticket", include=_SIDELOADS)
+        include = _SIDELOADS + (",slas" if "sla_breach_at" in fields else "")
+        answer = self._line.get(f"tickets/{ref.id}", "ticket", include=include)
         site = replace(self._site, account=self._account)
         raw = _this_ticket(answer, ref)
         if raw.get("status") == "deleted":
             raise Refused("the ticket is deleted", gone=True)
-        events = [fetched(raw, {**self._directory.known(), **people_and_groups(answer)}, ref, site, now)]
+        organization = self._organization_fields(answer, identity(raw.get("organization_id")))
+        events = [fetched(answer, self._directory.known(), organization, ref, site, now)]
         if "conversation" in fields:
-            newest: dict[str, Any] = {"sort": "-created_at", "page[size]": _PAGE, "include": "users"}
-            page = self._get(f"tickets/{ref.id}/comments", "comments", **newest)
+            newest: dict[str, Any] = {"sort": "-created_at", "page[size]": PAGE, "include": "users"}
+            page = self._line.get(f"tickets/{ref.id}/comments", "comments", **newest)
             events += conversation(page, identity(raw.get("requester_id")), site, now)
         return events
 
+    def _organization_fields(self, answer: Mapping[str, Any], organization: str | None) -> Mapping[str, Any] | None:
+        """Return them as they stand beside the ticket; what stands there may be partial, then it is asked for."""
+        found = organization_fields(answer, organization)
+        if found is None and asks_organization(self._site):
+            with suppress(Refused):  # not visible to us: unknown
+                shown = self._line.get(f"organizations/{organization}", "organization")
+                return organization_fields(shown, organization)
+        return found
+
     def look(self, call: Call, ref: TicketRef) -> Outcome | None:
         """Search the ticket's audits, newest last, for the call's marker (audits offer no other order)."""
-        before, path = self._requests, f"tickets/{ref.id}/audits"
-        page = self._get(path, "audits", per_page=_PAGE)
+        before, path = self._line.asked, f"tickets/{ref.id}/audits"
+        page = self._line.get(path, "audits", per_page=PAGE)
         found, count = with_marker(page, call.key), page.get("count")
-        pages = -(-count // _PAGE) if isinstance(count, int) else 1
+        pages = -(-count // PAGE) if isinstance(count, int) else 1
         for number in range(pages, max(1, pages - 2), -1):
-            found = found or with_marker(self._get(path, "audits", per_page=_PAGE, page=number), call.key)
+            found = found or with_marker(self._line.get(path, "audits", per_page=PAGE, page=number), call.key)
         if found is None:
             return None
         self._withdraw(leaked_comment(found) if call.note is not None else None, ref)
-        return Outcome(vendor_id=identity(found.get("id")), requests=self._requests - before)
+        resolved = placed(found)
+        if "pool" in call.parts and "assignee" not in resolved:  # no change, so it chose who had the ticket already
+            has_it = identity(_this_ticket(self._line.get(f"tickets/{ref.id}", "ticket"), ref).get("assignee_id"))
+            resolved |= {"assignee": has_it} if has_it else {}
+        return Outcome(vendor_id=identity(found.get("id")), resolved=resolved, requests=self._line.asked - before)
 
     def carry_out(self, call: Call, ticket: Ticket) -> Outcome:
-        """Send the call in one PUT (with one GET before it if the level lives in the tag list)."""
-        before = self._requests
-        wanted, resolved = self._wanted(call)
-        outcome = patiently(lambda: self._update(call, ticket.ref, wanted), self._sleep)
-        return replace(outcome, resolved=resolved, requests=self._requests - before)
+        """Send the call in one PUT (one GET before it if the level lives in the tag list, more if a pool chooses)."""
+        before = self._line.asked
+        wanted, resolved = self._parts.fields(call, ticket)
+        try:
+            outcome = patiently(lambda: self._update(call, ticket.ref, wanted), self._sleep)
+        except Refused as refused:
+            if "pool" not in call.parts or "assignee" not in refused.parts:
+                raise
+            self._directory.forget_members(resolved.get("group", ""))
+            raise Refused(str(refused), parts=refused.parts | {"pool"}) from refused
+        return replace(outcome, resolved=resolved, requests=self._line.asked - before)
 
     def close(self) -> None:
         """Close the connections of all threads."""
-        while self._sessions:
-            self._sessions.pop().close()
+        self._line.close()
 
     # --- one write --------------------------------------------------------------------------------------
-    def _wanted(self, call: Call) -> tuple[dict[str, Any], dict[str, str]]:
-        """Turn the policy's words into Zendesk's fields; say which id each name became."""
-        parts, resolved = call.parts, dict[str, str]()
-        wanted: dict[str, Any] = {"metadata": {"stepladder": call.key}}
-        if "group" in parts:
-            resolved["group"] = self._directory.group(parts["group"], "group")
-            wanted |= {"group_id": int(resolved["group"]), "assignee_id": None}
-        if "assignee" in parts:
-            resolved["assignee"] = self._directory.person(parts["assignee"], "assignee")
-            wanted["assignee_id"] = int(resolved["assignee"])
-        if "followers" in parts:
-            ids = [self._directory.person(who, "followers") for who in cast("Iterable[object]", parts["followers"])]
-            resolved["followers"] = ",".join(ids)
-            wanted["followers"] = [{"user_id": int(who), "action": "put"} for who in ids]
-        if "priority" in parts:
-            wanted["priority"] = parts["priority"]
-        if "level" in parts and self._settings.level_field:
-            tag = level_tag(level) if (level := cast(int, parts["level"])) > 1 else None
-            wanted["custom_fields"] = [{"id": int(self._settings.level_field), "value": tag}]
-        if "note" in parts and call.note is not None:
-            wanted["comment"] = {"html_body": render(call.note, call.told), "public": False}
-        return wanted, resolved
-
     def _update(self, call: Call, ref: TicketRef, wanted: Mapping[str, Any]) -> Outcome:
         tags: dict[str, Any] = {}
         if "level" in call.parts and not self._settings.level_field:
             tags = self._level_in_tags(ref, cast(int, call.parts["level"]))
         try:
-            answered, audit = self._asking(lambda: self._put(ref, {**wanted, **tags}))
+            answered, audit = self._line.asking(lambda: self._put(ref, {**wanted, **tags}))
         except Refused as refused:
             if refused.parts or refused.gone or not self._closed(ref):
                 raise
@@ -170,13 +172,13 @@ class ZendeskClient:
     def _closed(self, ref: TicketRef) -> bool:
         # Zendesk's sentences come in our account's language and mostly without a code, so the ticket is asked
         try:
-            return is_closed(_this_ticket(self._get(f"tickets/{ref.id}", "ticket"), ref))
+            return is_closed(_this_ticket(self._line.get(f"tickets/{ref.id}", "ticket"), ref))
         except Refused as refused:
             return refused.gone
 
     def _level_in_tags(self, ref: TicketRef, level: int) -> dict[str, Any]:
         """Return the whole tag list with our level in it, guarded against a change in between."""
-        ticket = _this_ticket(self._get(f"tickets/{ref.id}", "ticket"), ref)
+        ticket = _this_ticket(self._line.get(f"tickets/{ref.id}", "ticket"), ref)
         before = [str(tag) for tag in ticket.get("tags") or ()]
         after = [tag for tag in before if level_in(tag) is None] + ([level_tag(level)] if level > 1 else [])
         if sorted(after) == sorted(before):
@@ -187,63 +189,15 @@ class ZendeskClient:
         """Make a note private that Zendesk, against our request, made public; raise the alarm (decision 19)."""
         if comment is None:
             return
-        where = f"{self._settings.url}/api/v2/tickets/{ref.id}/comments/{comment}/make_private"
         try:
-            self._asking(lambda: self._session().put(where, timeout=self._timeout))
+            self._line.put(f"tickets/{ref.id}/comments/{comment}/make_private")
             end = "it was made private at once"
         except (TryLater, Refused) as error:
             end = f"and it is STILL PUBLIC ({error}): make comment {comment} private by hand"
         raise Refused(f"ALARM: Zendesk made the internal note public; {end}", parts=frozenset({"note"}), applied=True)
 
-    # --- asking -----------------------------------------------------------------------------------------
-    def _get(self, path: str, expected: str, *, about_ticket: bool = True, **params: Any) -> Mapping[str, Any]:
-        where = f"{self._settings.url}/api/v2/{path}"
-        try:
-            answer = self._asking(
-                lambda: self._session().get(where, params=params, timeout=self._timeout).json(), about_ticket
-            )
-        except TryLater as later:  # a read changes nothing, so nothing is ambiguous
-            raise TryLater(str(later), after=later.after, site_wide=later.site_wide) from later
-        if not isinstance(answer, dict) or expected not in answer:
-            raise TryLater(f"expected `{expected}` in the answer of {path}, got another answer")
-        return answer
-
-    def _list(self, what: str) -> Iterable[Mapping[str, Any]]:
-        params: dict[str, Any] = {"page[size]": _PAGE} | ({"role[]": ["agent", "admin"]} if what == "users" else {})
-        for _ in range(_MOST_PAGES):
-            page = self._get(what, what, about_ticket=False, **params)
-            yield from (item for item in page.get(what) or () if isinstance(item, dict))
-            if not mapping(page, "meta").get("has_more"):
-                return
-            params["page[after]"] = mapping(page, "meta").get("after_cursor")
-
-    def _asking(self, ask: Callable[[], T], about_ticket: bool = True) -> T:
-        """Ask once, and once more with a fresh token after a 401; turn every failure into TryLater or Refused."""
-        try:
-            return ask()
-        except VendorAnswer as answer:
-            if answer.status != 401 or not self._tokens.reject(self._mine.session):
-                raise failure(answer, about_ticket=about_ticket) from answer
-        except requests.RequestException as error:
-            raise failure(error, about_ticket=about_ticket) from error
-        try:
-            return ask()
-        except (VendorAnswer, requests.RequestException) as error:
-            raise failure(error, about_ticket=about_ticket) from error
-
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._mine, "session", None)
-        if session is None:
-            session = vendor_session(self._settings)
-            session.hooks["response"].insert(0, self._seen)
-            session.headers["User-Agent"] = "Stepladder"
-            self._mine.session = session
-            self._sessions.append(session)
-        self._tokens.authorize(session)
-        return session
-
     def _zenpy(self) -> Any:
-        session = self._session()
+        session = self._line.session()
         if not hasattr(self._mine, "zenpy"):
             from zenpy import Zenpy
 
@@ -255,28 +209,12 @@ class ZendeskClient:
                 domain=domain,
                 session=session,
                 anonymous=True,  # the session is authorised already; two Zenpys would overwrite each other's
-                timeout=self._timeout,
+                timeout=self._line.timeout,
                 disable_cache=True,
             )
             self._mine.zenpy.tickets.protocol = parts.scheme
             self._mine.zenpy.tickets._response_handlers = (_AsItCame,)
         return self._mine.zenpy
-
-    @property
-    def _timeout(self) -> tuple[float, float]:
-        return (self._settings.connect_timeout, self._settings.read_timeout)
-
-    @property
-    def _requests(self) -> int:
-        return getattr(self._mine, "requests", 0)
-
-    def _seen(self, response: requests.Response, *_: object, **__: object) -> None:
-        self._mine.requests = self._requests + 1
-        len(response.content)  # read it, so that the connection can be used again whatever `judge` says
-        warned = _IGNORED.search(response.headers.get("x-zendesk-api-warn", ""))
-        keys = [key for key in re.findall(r'"(.*?)"', warned[1] if warned else "") if key != "ticket.id"]
-        if keys:  # Zendesk answers 200 and drops what it does not know; this header is the only sign
-            _log.warning("zendesk.keys_ignored site=%s keys=%s", self._site.name, ",".join(keys))
 
 
 class _AsItCame:

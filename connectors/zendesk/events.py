@@ -45,7 +45,10 @@ _FIELDS: Mapping[str, tuple[str, str, Read]] = {
     "task_due_at_changed": ("due_at", "", plain),
     "description_changed": ("description", "", lambda _: None),  # the text itself is the customer's
 }
+_NOT_SHOWN = {"task_due_at_changed": "due_at", "problem_link_changed": "problem_id"}
+"""Changes of fields that a webhook's picture of the ticket leaves out, and what the API calls these."""
 _GONE = frozenset({"soft_deleted", "permanently_deleted", "marked_as_spam"})
+_ABOUT_PROMISES = frozenset({"next_sla_breach_changed", "sla_policy_changed"})
 _ABOUT_A_COMMENT = frozenset({"comment_made_private", "comment_redacted", "attachment_redacted_from_comment"})
 
 
@@ -89,7 +92,10 @@ class _Reading:
         self.said = mapping(body, "event")
         self.requester = identity(self.detail.get("requester_id"))
         snapshot = len(self.detail) > 1  # messaging sends nothing but the id
-        self.ticket: Ticket | None = picture(self.detail, ref, site, site.names) if snapshot else None
+        shown = dict(self.detail)
+        if self.what in _NOT_SHOWN and "current" in self.said:
+            shown[_NOT_SHOWN[self.what]] = self.said["current"]
+        self.ticket: Ticket | None = picture(shown, ref, site, site.names) if snapshot else None
 
     def event(self) -> Event:
         if self.about == "messaging_ticket":
@@ -107,6 +113,10 @@ class _Reading:
         if self.what in _ABOUT_A_COMMENT:
             about = identity(mapping(self.said, "comment").get("id"))
             return self._make(Kind.NOTED, changes=(Change(field=self.what, after=about),))
+        if (
+            self.what in _ABOUT_PROMISES
+        ):  # nobody documents what they say; that they came makes the old promise doubtful
+            return self._make(Kind.NOTED, changes=(Change(field=self.what),))
         plain_kinds = {"created": Kind.CREATED, "undeleted": Kind.RESTORED, **dict.fromkeys(_GONE, Kind.DELETED)}
         return self._make(plain_kinds.get(self.what, Kind.NOTED))
 

@@ -12,9 +12,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.contract import Site
-from policies.model import TICKET_FIELDS, Actor, Named, Priority, Role, Status, Ticket, TicketRef, ticket_from
+from policies.model import (
+    ASKED_APART,
+    TICKET_FIELDS,
+    Actor,
+    Named,
+    Priority,
+    Role,
+    Status,
+    Ticket,
+    TicketRef,
+    ticket_from,
+)
 
 SYSTEM = "-1"  # Zendesk's own hand: triggers, automations, merges
+_ORGANIZATION = "organization."
 ATTRIBUTES = frozenset({"product", "impact", "urgency", "tier", "language"})
 
 _NAMED = {
@@ -100,6 +112,11 @@ def field_text(value: object) -> str | None:
     return plain(value) or None
 
 
+def asks_organization(site: Site) -> bool:
+    """Say whether the settings name a field of the ticket's organization, such as `organization.support_hours`."""
+    return any(field_id.startswith(_ORGANIZATION) for field_id in site.settings.fields.values())
+
+
 def level_tag(level: int) -> str:
     """Return the tag, and drop-down value, that shows a level."""
     return f"stepladder_level_{level}"
@@ -144,18 +161,28 @@ def _role(who: str, requester: str | None, staff: object, site: Site) -> Role:
 
 
 def picture(
-    raw: Mapping[str, Any], ref: TicketRef, site: Site, names: Mapping[str, str], *, whole: bool = False
+    raw: Mapping[str, Any],
+    ref: TicketRef,
+    site: Site,
+    names: Mapping[str, str],
+    organization: Mapping[str, Any] | None = None,
+    *,
+    whole: bool = False,
 ) -> Ticket:
-    """Build the ticket from a webhook's `detail` or the API. `whole`: what is not in `raw` is empty, not unknown."""
+    """Build the ticket from a webhook's `detail` or the API. `whole`: what is not in `raw` is empty, not unknown.
+
+    `organization`: the fields of the ticket's organization, if they were told.
+    """
     told: dict[str, object] = {
         "key": f"#{ref.id}",
         "url": f"{site.settings.url}/agent/tickets/{ref.id}",
         "portal": True,  # a requester reads every public comment, by mail at least
     }
-    told |= _words(raw, site) | _named(raw, names) | _tags(raw) | _custom(raw, site)
+    told |= _words(raw, site) | _named(raw, names) | _tags(raw) | _custom(raw, site, organization)
+    told |= _promised(raw) | _blocked(raw, site)
     if whole:
         empty = Ticket(ref=ref, level=1)
-        told = {name: getattr(empty, name) for name in TICKET_FIELDS} | told
+        told = {name: getattr(empty, name) for name in TICKET_FIELDS - ASKED_APART} | told
     return ticket_from(ref, moment(raw.get("updated_at")), told)
 
 
@@ -206,20 +233,49 @@ def _tags(raw: Mapping[str, Any]) -> dict[str, object]:
     return {"tags": tuple(tag for tag in tags if level_in(tag) is None), "level": max(levels, default=1)}
 
 
-def _custom(raw: Mapping[str, Any], site: Site) -> dict[str, object]:
+def _custom(raw: Mapping[str, Any], site: Site, organization: Mapping[str, Any] | None) -> dict[str, object]:
+    """Read the fields that the settings name, as far as they were told."""
     listed = raw.get("custom_fields")
-    if not isinstance(listed, list):
-        return {}
-    values = {identity(item.get("id")): item.get("value") for item in listed if isinstance(item, dict)}
+    values: dict[str, Any] | None = None
+    if isinstance(listed, list):
+        values = {str(identity(item.get("id"))): item.get("value") for item in listed if isinstance(item, dict)}
     told: dict[str, object] = {}
     custom: dict[str, str | None] = {}
     for name, field_id in site.settings.fields.items():
-        value = field_text(values.get(field_id))
+        source = organization if field_id.startswith(_ORGANIZATION) else values
+        if source is None:
+            continue
+        value = field_text(source.get(field_id.removeprefix(_ORGANIZATION)))
         if name == "form":
             told[name] = Named(id=value, name=value) if value else None
         elif name in ATTRIBUTES:
             told[name] = value
         else:
             custom[name] = value
-    level = level_in(values.get(site.settings.level_field))
+    if values is None:
+        return told | ({"custom": custom} if custom else {})
+    level = level_in(values.get(site.settings.level_field or ""))
     return told | {"custom": custom} | ({"level": level} if level is not None else {})
+
+
+def _promised(raw: Mapping[str, Any]) -> dict[str, object]:
+    """Read a task's due date, and when the next of the SLA's running promises breaks, or broke."""
+    told: dict[str, object] = {}
+    due = raw.get("due_at")
+    if "due_at" in raw and (due is None or moment(due)):
+        told["due_at"] = moment(due)
+    metrics = mapping(raw, "slas").get("policy_metrics")
+    if isinstance(metrics, list):
+        active = [item for item in metrics if isinstance(item, dict) and item.get("stage") == "active"]
+        told["sla_breach_at"] = min((at for item in active if (at := moment(item.get("breach_at")))), default=None)
+    return told
+
+
+def _blocked(raw: Mapping[str, Any], site: Site) -> dict[str, object]:
+    """Let an incident wait for its problem while it is unsolved itself: Zendesk solves both together."""
+    linked = raw.get("problem_id")
+    problem, status = ticket_id(linked), _status(raw, site)
+    if "problem_id" not in raw or (linked is not None and problem is None):
+        return {}
+    waits = problem is not None and not (status is not None and status.resolved)
+    return {"blocked_by": (f"#{problem}",) if waits else ()}

@@ -10,7 +10,7 @@ import html
 import itertools
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,16 +21,16 @@ from connectors.zendesk.records import (
     LEVEL_FIELD,
     OURS,
     ROBIN,
+    Organization,
     Person,
     PretendTicket,
     as_text,
     capital,
-    named,
 )
 
 WRITABLE = {
     *("priority", "status", "type", "subject", "group_id", "assignee_id", "tags", "custom_fields", "followers"),
-    *("comment", "metadata", "safe_update", "updated_stamp"),
+    *("organization_id", "due_at", "problem_id", "comment", "metadata", "safe_update", "updated_stamp"),
 }
 _EVENTS = {
     "status": "status_changed",
@@ -39,6 +39,9 @@ _EVENTS = {
     "subject": "subject_changed",
     "group_id": "group_assignment_changed",
     "assignee_id": "agent_assignment_changed",
+    "organization_id": "organization_changed",
+    "due_at": "task_due_at_changed",
+    "problem_id": "problem_link_changed",
 }
 _COMMENT_LIMIT = 65_536
 _PRIORITIES = (None, "low", "normal", "high", "urgent")
@@ -53,7 +56,7 @@ class Account:
         self._ids = itertools.count(70_000_000_001)
         self._numbers = itertools.count(35_001)
         self.tickets: dict[int, PretendTicket] = {}
-        self.organizations: dict[int, str] = {}
+        self.organizations: dict[int, Organization] = {}
         people = (
             Person(id=OURS, name="Stepladder", groups=tuple(GROUPS)),
             Person(id=ROBIN, name="Robin Reyes", groups=(360,)),
@@ -61,10 +64,16 @@ class Account:
             Person(id=7003, name="Ella Novak", groups=(362,)),
             Person(id=7004, name="Bea Moreau", groups=(363,)),
             Person(id=7005, name="Mara Okafor", role="admin", groups=(364,)),
+            Person(id=7006, name="Noor Haddad", groups=(361,)),
+            Person(id=7007, name="Jonas Weber", groups=(361, 362)),
             Person(id=8001, name="Casey Customer", role="end-user"),
         )
         self.people = {person.id: person for person in people}
         self.writable = set(WRITABLE)  # less than that where a feature, such as followers, is switched off
+        self.has_slas = True  # a plan without SLAs leaves the sideload out
+        self.shows_organization_fields = True  # beside a ticket; else its organization must be asked for
+        self.shows_open_tickets = True  # the count beside people; else it must be searched for
+        self.index: Mapping[int, int] | None = None  # what counts say that lag behind, by agent
         self.leaky = False  # a Zendesk that makes private comments public, which the real one must never do
 
     def open(self, subject: str, text: str, organization: str | None = None, **values: Any) -> PretendTicket:
@@ -77,7 +86,7 @@ class Account:
             updated_at=_seconds(now),
             subject=subject,
             description=text,
-            organization_id=self._organization(organization),
+            organization_id=self.organization(organization).id if organization else None,
             **values,
         )
         self.tickets[ticket.id] = ticket
@@ -86,24 +95,12 @@ class Account:
         self._tell(ticket, 8001, now, [("created", {}), comment])
         return ticket
 
-    def shown(self, ticket: PretendTicket, include: Sequence[str]) -> dict[str, Any]:
-        """Show a ticket with what was asked for beside it."""
-        answer: dict[str, Any] = {"ticket": ticket.shown()}
-        if "users" in include:
-            who = {ticket.requester_id, ticket.assignee_id, *ticket.follower_ids}
-            answer["users"] = [self.people[i].shown() for i in who if i]
-        if "groups" in include:
-            answer["groups"] = [group for group in named(GROUPS) if group["id"] == ticket.group_id]
-        if "organizations" in include:
-            answer["organizations"] = [o for o in named(self.organizations) if o["id"] == ticket.organization_id]
-        if "comment_count" in include:
-            answer["ticket"]["comment_count"] = len(ticket.comments)
-        return answer
-
     def change(self, ticket: PretendTicket, actor: int, values: Mapping[str, Any]) -> dict[str, Any]:
         """Apply one save, as a person's or an API client's; return its audit. Several events share its sequence."""
         now = self._clock()
         values = {key: value for key, value in values.items() if key in self.writable}  # others are dropped silently
+        if values.get("assignee_id") and ticket.status == "new":
+            values.setdefault("status", "open")  # whoever gets a new ticket opens it
         audit = self._audit(ticket, actor, now, values.get("metadata") or {})
         told: list[tuple[str, dict[str, Any]]] = []
         if comment := values.get("comment"):
@@ -117,7 +114,14 @@ class Account:
         if told:
             ticket.updated_at = _seconds(now)
         self._tell(ticket, actor, now, told)
+        if ticket.type == "problem" and values.get("status") == "solved":
+            self._solve_incidents(ticket, actor)
         return audit
+
+    def _solve_incidents(self, problem: PretendTicket, actor: int) -> None:
+        for ticket in list(self.tickets.values()):
+            if ticket.problem_id == problem.id and ticket.status not in ("solved", "closed"):
+                self.change(ticket, actor, {"status": "solved"})
 
     def remove(self, ticket: PretendTicket, actor: int) -> None:
         """Delete a ticket; the API answers 404 for it from now on."""
@@ -137,6 +141,10 @@ class Account:
             if name in ("group", "assignee"):
                 known = GROUPS if name == "group" else people
                 values[f"{name}_id"] = next((i for i, called in known.items() if str(value) in (str(i), called)), None)
+            elif name == "problem":
+                values |= {"problem_id": int(value), "type": "incident"} if value else {"problem_id": None}
+            elif name == "organization":
+                values["organization_id"] = self.organization(value).id if value else None
             elif name == "level":
                 values["custom_fields"] = [{"id": LEVEL_FIELD, "value": level_tag(value) if value > 1 else None}]
             else:
@@ -156,8 +164,10 @@ class Account:
         if group is not None and group not in GROUPS:
             return _invalid({"group": [{"description": "Group: is invalid", "error": "InvalidValue"}]})
         assignee = self.people.get(values.get("assignee_id") or 0)
+        first = {"description": "Assignee: is invalid", "error": "InvalidValue"}
+        if assignee is not None and (assignee.suspended or assignee.light):
+            return _invalid({"assignee": [first]})
         if values.get("assignee_id") and (assignee is None or group not in assignee.groups):
-            first = {"description": "Assignee: is invalid", "error": "InvalidValue"}
             return _invalid({"assignee": [first, {"description": "Assignee: is not a member of the group"}]})
         return None
 
@@ -243,13 +253,11 @@ class Account:
         event = {"id": next(self._ids), "type": "Change", "field_name": name, "value": after, "previous_value": before}
         audit["events"].append(event)
 
-    def _organization(self, name: str | None) -> int | None:
-        if name is None:
-            return None
-        known = {value: key for key, value in self.organizations.items()}
-        number = known.get(name, 900 + len(known))
-        self.organizations[number] = name
-        return number
+    def organization(self, name: str) -> Organization:
+        """Return the organization of this name; it is founded when it is first named."""
+        known = next((o for o in self.organizations.values() if o.name == name), None)
+        found = known or Organization(id=900 + len(self.organizations), name=name)
+        return self.organizations.setdefault(found.id, found)
 
     def _tell(self, ticket: PretendTicket, actor: int, now: datetime, told: list[tuple[str, dict[str, Any]]]) -> None:
         sequence = str(uuid.uuid4().int)[:26].zfill(26)
@@ -277,4 +285,4 @@ def _invalid(details: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
 
 
 def _word(name: str, value: Any) -> str | None:
-    return as_text(value) if name.endswith("_id") else capital(value) if name != "subject" else value
+    return as_text(value) if name.endswith("_id") else value if name in ("subject", "due_at") else capital(value)

@@ -10,6 +10,7 @@ ACCOUNT_ID = 22000001
 OURS, ROBIN = 9000, 7001
 GROUPS = {360: "Support", 361: "Technical Support", 362: "Engineering", 363: "Billing", 364: "Management"}
 FIELDS = {"product": 360001, "impact": 360002, "urgency": 360003}
+ORGANIZATION_FIELDS = {"support_hours": "organization.support_hours"}
 LEVEL_FIELD = 360010
 
 
@@ -21,6 +22,8 @@ class Person:
     name: str
     role: str = "agent"
     groups: tuple[int, ...] = ()
+    suspended: bool = False
+    light: bool = False  # a light agent comments internally, and can be assigned nothing
 
     @property
     def email(self) -> str:
@@ -31,9 +34,27 @@ class Person:
         """Show them as the API does."""
         first = self.groups[0] if self.groups else None
         return {
-            "id": self.id, "name": self.name, "email": self.email, "role": self.role, "suspended": False,
+            "id": self.id, "name": self.name, "email": self.email, "role": self.role,
+            "suspended": self.suspended, "role_type": 1 if self.light else None,
             "active": True, "locale": "en-US", "default_group_id": first, "only_private_comments": False,
         }  # fmt: skip
+
+
+@dataclass(slots=True, kw_only=True)
+class Organization:
+    """A company with fields of its own."""
+
+    id: int
+    name: str
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def shown(self) -> dict[str, Any]:
+        """Show it as the API does."""
+        return {**self.partly(), "tags": [], "organization_fields": dict(self.fields)}
+
+    def partly(self) -> dict[str, Any]:
+        """Show it as it may stand beside something else."""
+        return {"id": self.id, "name": self.name}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,12 +73,15 @@ class PretendTicket:
     group_id: int | None = 360
     assignee_id: int | None = None
     organization_id: int | None = None
+    due_at: str | None = None
+    problem_id: int | None = None
     channel: str = "web"
     tags: list[str] = field(default_factory=list)
     custom: dict[int, Any] = field(default_factory=dict)
     follower_ids: list[int] = field(default_factory=list)
     comments: list[dict[str, Any]] = field(default_factory=list)
     audits: list[dict[str, Any]] = field(default_factory=list)
+    promises: list[dict[str, Any]] = field(default_factory=list)  # the SLA's, as the `slas` sideload shows them
     edits: int = 0
 
     def shown(self) -> dict[str, Any]:
@@ -70,6 +94,7 @@ class PretendTicket:
             "organization_id": self.organization_id, "brand_id": 500, "ticket_form_id": 600, "custom_status_id": None,
             "tags": list(self.tags), "custom_fields": custom, "fields": custom, "follower_ids": list(self.follower_ids),
             "created_at": self.created_at, "updated_at": self.updated_at, "is_public": True, "external_id": None,
+            "due_at": self.due_at, "problem_id": self.problem_id, "has_incidents": False,
             "via": {"channel": self.channel, "source": {"from": {}, "to": {}, "rel": None}},
         }  # fmt: skip
 

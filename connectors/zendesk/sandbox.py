@@ -1,7 +1,7 @@
 """The pretend Zendesk: the documented API over TLS, signed webhooks for every change, and faults on request.
 
 The only file here that imports Flask. It stands in for an account in the demo and in tests; it claims to behave as the
-published documents and recorded samples say, and nothing beyond them.
+published documents and recorded samples say, and beyond them only where the README says that nothing is published.
 """
 
 from __future__ import annotations
@@ -12,17 +12,28 @@ import hmac
 import json
 import secrets as random
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, g, request
 
 from connectors.sandboxing import Authority, Envelope, Faults, Postman, Recorded, Served, View, befall
 from connectors.zendesk.pretend import Account, level_of
-from connectors.zendesk.records import ACCOUNT_ID, FIELDS, GROUPS, LEVEL_FIELD, OURS, ROBIN, PretendTicket, named
+from connectors.zendesk.pretend_api import READS, Answer, Asked
+from connectors.zendesk.records import (
+    ACCOUNT_ID,
+    FIELDS,
+    GROUPS,
+    LEVEL_FIELD,
+    ORGANIZATION_FIELDS,
+    OURS,
+    ROBIN,
+    PretendTicket,
+)
 
 _WEBHOOK_ID = "01HAN96XNH1J7DY8D7RZSANDBX"
 
@@ -43,7 +54,7 @@ def build(authority: Authority, port: int = 0) -> Sandbox:
 
 
 class Sandbox:
-    """A pretend Zendesk account with five groups, five agents, one customer and our own account."""
+    """A pretend Zendesk account with five groups, seven agents, one customer and our own account."""
 
     def __init__(
         self, authority: Authority, port: int = 0, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -67,7 +78,7 @@ class Sandbox:
     # --- for whoever connects to it ---------------------------------------------------------------------
     def site_toml(self, name: str, mode: str) -> str:
         """Return the `[sites.<name>]` section that connects to this sandbox, secrets left out."""
-        fields = "\n".join(f'{key} = "{value}"' for key, value in FIELDS.items())
+        fields = "\n".join(f'{key} = "{value}"' for key, value in {**FIELDS, **ORGANIZATION_FIELDS}.items())
         return (
             f'[sites.{name}]\nvendor = "zendesk"\nurl = "{self.url}"\nca_bundle = "{self._bundle}"\nmode = "{mode}"\n'
             f'account = "{OURS}"\nclient_id = "stepladder"\nlevel_field = "{LEVEL_FIELD}"\n\n'
@@ -113,9 +124,30 @@ class Sandbox:
             self.account.change(self._kept(ticket), ROBIN, {"comment": {"body": text, "public": public}})
 
     def agent_changes(self, ticket: str, **fields: Any) -> None:
-        """An agent changes fields: status, priority, group, assignee, tags, level (names or ids)."""
+        """An agent changes fields: status, priority, group, assignee, tags, level, organization (names or ids).
+
+        Also type, due_at, and problem, the id of the ticket that this one is an incident of.
+        """
         with self._lock:
             self.account.change(self._kept(ticket), ROBIN, self.account.values_for(fields))
+
+    def describe(self, organization: str, **fields: Any) -> None:
+        """An administrator fills in an organization's own fields, such as support_hours."""
+        with self._lock:
+            self.account.organization(organization).fields |= fields
+
+    def promises(self, ticket: str, **breaking: str | None) -> None:
+        """The SLA's running promises, by metric: when each breaks; None: it is paused."""
+        with self._lock:
+            self._kept(ticket).promises = [
+                {"metric": metric, "stage": "active" if at else "paused", "breach_at": at}
+                for metric, at in breaking.items()
+            ]
+
+    def suspend(self, agent: str) -> None:
+        """An administrator suspends an agent."""
+        with self._lock:
+            next(p for p in self.account.people.values() if p.name == agent).suspended = True
 
     def agent_deletes(self, ticket: str) -> None:
         """An agent deletes the ticket."""
@@ -166,17 +198,8 @@ class Sandbox:
     def _app(self) -> Flask:
         app = Flask("zendesk-sandbox")
         app.post("/oauth/tokens")(self._token)
-        for rule, view in (
-            ("/api/v2/users/me", lambda: _json({"user": self.account.people[OURS].shown()})),
-            ("/api/v2/users", lambda: _page("users", [p.shown() for p in self._people()])),
-            ("/api/v2/groups", lambda: _page("groups", named(GROUPS))),
-            ("/api/v2/brands", lambda: _page("brands", named({500: "Example"}))),
-            ("/api/v2/ticket_forms", lambda: _page("ticket_forms", named({600: "Default"}))),
-            ("/api/v2/tickets/<int:number>", self._show),
-            ("/api/v2/tickets/<int:number>/comments", self._comments),
-            ("/api/v2/tickets/<int:number>/audits", self._audits),
-        ):
-            app.add_url_rule(rule, rule, self._guarded(view))
+        for path, answer in READS.items():
+            app.add_url_rule(f"/api/v2/{path}", path, self._guarded(partial(self._read, answer)))
         app.put("/api/v2/tickets/<int:number>")(self._guarded(self._update))
         app.put("/api/v2/tickets/<int:number>/comments/<int:comment>/make_private")(self._guarded(self._make_private))
         app.before_request(self._arrived)
@@ -209,24 +232,10 @@ class Sandbox:
         granted = {"access_token": token, "token_type": "bearer", "scope": said.get("scope"), "expires_in": self.life}
         return _json(granted)
 
-    def _show(self, number: int) -> Response:
-        include = request.args.get("include", "").split(",")
-        return _json(self.account.shown(self.account.tickets[number], include))
-
-    def _comments(self, number: int) -> Response:
-        ticket = self.account.tickets[number]
-        listed = ticket.comments[::-1] if request.args.get("sort") == "-created_at" else ticket.comments
-        more = {}
-        if request.args.get("include") == "users":
-            more["users"] = [self.account.people[i].shown() for i in {c["author_id"] for c in listed}]
-        return _page("comments", listed, more)
-
-    def _audits(self, number: int) -> Response:
-        audits = self.account.tickets[number].audits
-        size, page = request.args.get("per_page", 100, int), request.args.get("page", 1, int)
-        shown = audits[(page - 1) * size : page * size]
-        after = f"{self.url}/api/v2/tickets/{number}/audits?page={page + 1}" if page * size < len(audits) else None
-        return _json({"audits": shown, "count": len(audits), "next_page": after, "previous_page": None})
+    def _read(self, answer: Callable[[Asked], Answer], **found: int) -> Response:
+        asked = Asked(account=self.account, query=request.args, url=self.url, number=sum(found.values()))
+        status, body = answer(asked)
+        return _json(body, status)
 
     def _update(self, number: int) -> Response:
         ticket, values = self.account.tickets[number], (request.get_json(silent=True) or {}).get("ticket")
@@ -265,9 +274,6 @@ class Sandbox:
         response.headers["x-rate-limit"] = "700"
         return response
 
-    def _people(self) -> Iterable[Any]:
-        return [person for person in self.account.people.values() if person.role != "end-user"]
-
     def _kept(self, ticket: str) -> PretendTicket:
         return self.account.tickets[int(ticket)]
 
@@ -282,12 +288,3 @@ def _without_json(app: Flask) -> Callable[..., Any]:
 
 def _json(body: Mapping[str, Any], status: int = 200) -> Response:
     return Response(json.dumps(body), status=status, mimetype="application/json")
-
-
-def _page(key: str, items: list[dict[str, Any]], more: Mapping[str, Any] | None = None) -> Response:
-    size, after = request.args.get("page[size]", 100, int), request.args.get("page[after]", 0, int)
-    rest = after + size < len(items)
-    meta = {"has_more": rest, "after_cursor": str(after + size) if rest else None, "before_cursor": None}
-    return _json(
-        {key: items[after : after + size], "meta": meta, "links": {"next": None, "prev": None}, **(more or {})}
-    )

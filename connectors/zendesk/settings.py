@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.contract import SiteSettings, on_loopback
+
+_FIELD = re.compile(r"[0-9]+|organization\.[A-Za-z0-9_-]+")
 
 
 class ZendeskSettings(SiteSettings):
@@ -38,6 +42,17 @@ class ZendeskSettings(SiteSettings):
         if value is not None and not value.isdecimal():
             raise ValueError(f"level_field expected the numeric id of a drop-down ticket field, got {value!r}")
         return value
+
+    @field_validator("fields")
+    @classmethod
+    def _field_ids(cls, fields: Mapping[str, str]) -> Mapping[str, str]:
+        for name, value in fields.items():
+            if not _FIELD.fullmatch(value):
+                raise ValueError(
+                    f"fields.{name} expected the numeric id of a ticket field, or organization.<field key> for a field "
+                    f"of the ticket's organization, got {value!r}"
+                )
+        return fields
 
     @model_validator(mode="after")
     def _one_way_to_authenticate(self) -> ZendeskSettings:

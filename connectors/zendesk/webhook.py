@@ -13,7 +13,7 @@ from typing import Any
 from connectors.contract import BadSignature, Delivery, Site, SiteSettings, TryLater, Unreadable, json_object
 from connectors.signatures import signed_base64
 from connectors.zendesk.events import fact_id, happened_at, invocation, merged_into, read_envelope, touched
-from connectors.zendesk.picture import identity, mapping, moment, plain, ticket_id
+from connectors.zendesk.picture import asks_organization, identity, mapping, moment, plain, ticket_id
 from policies.model import Event, TicketRef
 
 WINDOW = 300  # seconds; Zendesk publishes no tolerance, receivers commonly use five minutes
@@ -21,6 +21,7 @@ TEST_SECRET = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ=="  # noqa: S105  publ
 
 _EVENT = "zen:event-type:"
 _MERGED = "ticket.merged"
+_OTHER_ORGANIZATION = "ticket.organization_changed"
 
 
 def verify(delivery: Delivery, settings: SiteSettings, now: datetime) -> None:
@@ -73,14 +74,17 @@ def tickets(delivery: Delivery, site: Site) -> tuple[TicketRef, ...]:
 
 
 def read(delivery: Delivery, site: Site, ref: TicketRef) -> tuple[Event, ...]:
-    """Return what the delivery says about this ticket: one event."""
+    """Return what the delivery says about this ticket: one event, or two if it leaves out what the settings name."""
     body = json_object(delivery)
     kind = _event_type(body)
     if kind is None:
         named = _trigger_ticket(body) == ref.id
         return (touched(delivery, fact_id(delivery, {}), delivery.received_at),) if named else ()
     if _subject_ticket(body) == ref.id:
-        return (read_envelope(delivery, body, kind, site, ref),)
+        event = read_envelope(delivery, body, kind, site, ref)
+        if kind == _OTHER_ORGANIZATION and asks_organization(site):  # a fetch only shows its fields
+            return (event, touched(delivery, f"{event.id}:fields", event.at))
+        return (event,)
     if kind == _MERGED and merged_into(body) == ref.id:  # the other one was poured into this ticket
         return (touched(delivery, fact_id(delivery, body), happened_at(delivery, body)),)
     return ()

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from connectors.contract import Call, Site
+from connectors.contract import Alternative, Call, Site
 from connectors.zendesk.picture import level_tag
 from policies.commands import Command, Mode, Take, Target
-from policies.model import JSON, Named, Ticket
+from policies.model import JSON, Named, Status, Ticket
 
-_KEYS = ("group", "assignee", "followers")
+_KEYS = ("group", "assignee", "assign", "from", "followers")
+_PICKS = ("least_busy", "round_robin")
+_PLACES = ("group", "assignee", "pool")
+"""The parts that say whose a ticket is."""
 
 
 def plan(command: Command, ticket: Ticket, site: Site) -> tuple[Call, ...]:
     """Return the calls that bring the ticket to the command's level, in order."""
     if command.mode is Mode.OBSERVE:
         return ()
-    parts = {"note": True} if command.mode is Mode.NOTE else _parts(command, ticket)
+    placed = {} if command.mode is Mode.NOTE else _placed(command, ticket)
+    parts = {"note": True} if command.mode is Mode.NOTE else placed | _marks(command) | {"note": True}
+    aims = tuple(name for name in placed if name in _PLACES or command.take is Take.OVERSIGHT)
     call = Call(
         operation=command.operation,
         number=1,
         verb="update_ticket",
         parts=parts,
         note=command.note,
-        expect=_expected(parts),
+        expect=_expected(parts, ticket),
         repeatable=False,  # the note would appear twice
+        aims=aims,
+        otherwise=tuple(_otherwise(command, ticket, placed)) if aims else (),
     )
     return (call,)
 
@@ -34,7 +41,8 @@ def check_target(target: Target) -> tuple[str, ...]:
     """Return a sentence for everything in a policy's target that Zendesk cannot take."""
     if not target:
         return (f"a Zendesk target expected at least one of {', '.join(_KEYS)}, got nothing",)
-    return tuple(filter(None, (_wrong(key, value) for key, value in target.items())))
+    wrong = tuple(filter(None, (_wrong(key, value) for key, value in target.items())))
+    return wrong or tuple(_wrong_together(target))
 
 
 def stands_in(ticket: Ticket, target: Target) -> bool | None:
@@ -49,41 +57,76 @@ def stands_in(ticket: Ticket, target: Target) -> bool | None:
     return None if not answers or None in answers else True
 
 
-def _parts(command: Command, ticket: Ticket) -> dict[str, JSON]:
-    target = command.target
+# --- parts --------------------------------------------------------------------------------------------------
+def _placed(command: Command, ticket: Ticket) -> dict[str, JSON]:
+    """Return the parts that say whose the ticket is and who watches it."""
+    if command.restore:
+        return _restored(command.restore, ticket)
+    parts = _aimed(command.target, command)
+    if "assignee" not in parts and stands_in(ticket, parts) and not _wants_somebody(parts, ticket):
+        del parts["group"]  # moving it there again would take it from whoever has it
+        parts.pop("pool", None)
+    return parts
+
+
+def _restored(before: Mapping[str, str | None], ticket: Ticket) -> dict[str, JSON]:
+    """Return where the ticket was; a group once given cannot be taken away, so `no group` leaves it."""
+    parts: dict[str, JSON] = {}
+    if (group := before.get("group")) is not None:
+        has_it = ticket.assignee.id if ticket.assignee is not None else None
+        parts = {"group": group, "assignee": before.get("assignee", has_it)}
+    elif "assignee" in before:
+        parts = {"assignee": before["assignee"]}
+    return parts
+
+
+def _wants_somebody(parts: Mapping[str, JSON], ticket: Ticket) -> bool:
+    """Say whether a pool must choose, although the ticket is in the group: nobody has it, or others are named."""
+    pool = parts.get("pool")
+    return isinstance(pool, Mapping) and (ticket.assignee is None or bool(pool["from"]))
+
+
+def _aimed(target: Target, command: Command) -> dict[str, JSON]:
     followers = _list(target.get("followers"))
     parts: dict[str, JSON] = {}
     if command.take is Take.OWNERSHIP:
         parts |= {key: target[key] for key in ("group", "assignee") if target.get(key) is not None}
-        if "assignee" not in parts and stands_in(ticket, parts):  # moving it there again would unassign whoever has it
-            del parts["group"]
+        if target.get("assign") is not None:
+            parts["pool"] = {"pick": target["assign"], "from": _list(target.get("from")), "turn": command.turn}
     else:  # a person who is named watches; the ticket stays with whom it is (decision 9)
         followers += [who for who in _list(target.get("assignee")) if who not in followers]
-    if command.priority is not None:
-        parts["priority"] = command.priority.word
-    parts["level"] = command.level
-    if followers:
-        parts["followers"] = followers
-    return parts | {"note": True}
+    return parts | ({"followers": followers} if followers else {})
 
 
-def _expected(parts: Mapping[str, JSON]) -> dict[str, str | None]:
-    expected = {key: str(parts[key]) for key in ("group", "assignee", "priority") if key in parts}
-    level = parts.get("level")
-    return {
-        **expected,
-        **({"assignee": None} if "group" in parts and "assignee" not in parts else {}),
-        **({"level": str(level)} if level is not None else {}),
-        **({"tag": level_tag(level) if level > 1 else None} if isinstance(level, int) else {}),
-    }
+def _marks(command: Command) -> dict[str, JSON]:
+    priority: dict[str, JSON] = {"priority": command.priority.word} if command.priority is not None else {}
+    return {**priority, "level": command.level}
 
 
-def _list(value: JSON) -> list[JSON]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list | tuple) else [value]
+def _otherwise(command: Command, ticket: Ticket, placed: Mapping[str, JSON]) -> Iterator[Alternative]:
+    """Yield what to try where the target is refused: the fallbacks, or, coming down, the group without the person."""
+    if command.restore:
+        tries = [{"group": placed["group"]}] if placed.get("group") and placed.get("assignee") else []
+    else:
+        tries = [_aimed(target, command) for target in command.fallbacks]
+    for parts in filter(None, tries):
+        yield Alternative(parts=parts, expect=_expected(parts, ticket))
 
 
+def _expected(parts: Mapping[str, JSON], ticket: Ticket) -> dict[str, str | None]:
+    """Return what will echo. Whom a pool chooses is known only when it has chosen."""
+    expected: dict[str, str | None] = {key: str(parts[key]) for key in ("group", "priority") if key in parts}
+    if "pool" not in parts and not parts.keys().isdisjoint(_PLACES):
+        assignee = parts.get("assignee")
+        expected["assignee"] = str(assignee) if assignee is not None else None
+    if ticket.status is Status.NEW and ("pool" in parts or parts.get("assignee") is not None):
+        expected["status"] = Status.OPEN.value  # a new ticket that somebody gets is opened by Zendesk itself
+    if isinstance(level := parts.get("level"), int):
+        expected |= {"level": str(level), "tag": level_tag(level) if level > 1 else None}
+    return expected
+
+
+# --- targets ------------------------------------------------------------------------------------------------
 def _wrong(key: str, value: JSON) -> str | None:
     if key == "watchers":
         return "`watchers` is Jira's word; Zendesk expected `followers`"
@@ -91,11 +134,37 @@ def _wrong(key: str, value: JSON) -> str | None:
         near = difflib.get_close_matches(key, _KEYS, n=1)
         guess = f"; did you mean `{near[0]}`?" if near else ""
         return f"a Zendesk target expected {', '.join(_KEYS)}, got `{key}`{guess}"
-    if key != "followers":
+    if key == "assign":
+        return _wrong_pick(value)
+    if key in ("group", "assignee"):
         return None if _names_one(value) else f"`{key}` expected a name or an id, got {value!r}"
     if not isinstance(value, list | tuple) or not value or not all(map(_names_one, value)):
-        return f"`followers` expected a list of e-mail addresses, names or ids, got {value!r}"
+        return f"`{key}` expected a list of e-mail addresses, names or ids, got {value!r}"
     return None
+
+
+def _wrong_pick(value: JSON) -> str | None:
+    if value in _PICKS:
+        return None
+    near = difflib.get_close_matches(str(value), _PICKS, n=1)
+    guess = f"; did you mean `{near[0]}`?" if near else ""
+    return f"`assign` expected {' or '.join(_PICKS)}, got {value!r}{guess}"
+
+
+def _wrong_together(target: Target) -> Iterator[str]:
+    """Yield a sentence for each key that makes no sense beside, or without, another one."""
+    if "assign" in target and "assignee" in target:
+        yield "`assign` chooses somebody, and `assignee` names somebody: a target expected one of them, got both"
+    if "assign" in target and "group" not in target and "from" not in target:
+        yield "`assign` expected a `group` or `from: [people]` to choose from, got neither"
+    if "from" in target and "assign" not in target:
+        yield f"`from` names the people that `assign` chooses from; expected `assign: {_PICKS[0]}` beside it, got none"
+
+
+def _list(value: JSON) -> list[JSON]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _names_one(value: JSON) -> bool:

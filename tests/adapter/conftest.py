@@ -6,23 +6,34 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.message import Message
+from email.policy import SMTP
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
 from pydantic import SecretStr
 
+from adapter.facts import FactFinder, Limits
 from adapter.intake import Intake
 from adapter.journal import Journal
+from adapter.mail import Postbox, SmtpPostbox
+from adapter.messenger import Messenger
+from adapter.on_call import Schedule
 from adapter.outbox import Outbox
-from adapter.reconcile import Limits, Reconciler
+from adapter.reconcile import Reconciler
+from adapter.sections import Mail
 from adapter.shelf import Shelf
 from adapter.sites import Post, Sites
 from adapter.store.connection import Database
 from adapter.store.sql import SqlStore
 from connectors.contract import (
+    Alternative,
     BadSignature,
     Call,
     Connector,
@@ -142,15 +153,20 @@ def _picture(told: Mapping[str, Any], ref: TicketRef, at: datetime) -> Ticket:
 
 def plan(command: Command, ticket: Ticket, site: Site) -> tuple[Call, ...]:
     """Three calls: fields, followers if there are any, and the note."""
-    fields: dict[str, Any] = {"level": command.level}
-    if command.target.get("group"):
-        fields["group"] = command.target["group"]
+    aims = {name: command.target[name] for name in ("group", "assignee") if command.target.get(name)}
+    if command.target.get("assign"):
+        aims["pool"] = {"pick": command.target["assign"], "turn": command.turn}
+    fields: dict[str, Any] = {"level": command.level, **aims}
     if command.priority is not None:
         fields["priority"] = command.priority.word
     parts: list[tuple[str, dict[str, Any]]] = [("set", fields)] if command.mode is Mode.ACT else []
     parts += [("follow", {"followers": who}) for who in command.target.get("followers", ())]  # type: ignore[union-attr]
     parts.append(("say", {"note": True}))
-    expect = {name: str(value) for name, value in fields.items()}
+    expect = {name: str(value) for name, value in fields.items() if name != "pool"}
+    others = tuple(
+        Alternative(parts=dict(target), expect={name: str(value) for name, value in target.items()})
+        for target in command.fallbacks
+    )
     return tuple(
         Call(
             operation=command.operation,
@@ -160,6 +176,8 @@ def plan(command: Command, ticket: Ticket, site: Site) -> tuple[Call, ...]:
             note=command.note if verb == "say" else None,
             expect=expect if verb == "set" else {},
             repeatable=verb != "say" and not site.name.startswith("once"),
+            aims=tuple(aims) if verb == "set" else (),
+            otherwise=others if verb == "set" else (),
         )
         for number, (verb, sets) in enumerate(parts, 1)
     )
@@ -235,6 +253,9 @@ class Bench:
     reconciler: Reconciler
     clock: Clock
     told: list[tuple[str, dict[str, object]]]
+    messenger: Messenger
+    finder: FactFinder
+    rung: list[int] = field(default_factory=list)
     woken: list[TicketRef] = field(default_factory=list)
     count: int = 0
 
@@ -284,6 +305,21 @@ class Bench:
                 return due
         pytest.fail("it is due at once, again and again")
 
+    def deliver(self, most: int = 50) -> datetime | None:
+        """Send messages to people as long as one is due at once."""
+        for _ in range(most):
+            due = self.messenger.deliver()
+            if due is None or due > self.clock():
+                return due
+        pytest.fail("a message is due at once, again and again")
+
+    def notices(self) -> list[Any]:
+        """Return every message ever planned, the oldest first."""
+        from adapter.store import tables as t
+
+        with self.store.database.read() as connection:
+            return list(connection.execute(t.notices.select().order_by(t.notices.c.created_at)).all())
+
     def calls(self, ticket: str = "7") -> dict[str, str]:
         """Return every call ever planned: number and verb → state."""
         with self.store.database.read() as connection:
@@ -322,10 +358,16 @@ def told() -> list[tuple[str, dict[str, object]]]:
 
 @pytest.fixture
 def build_bench(store: SqlStore, clock: Clock, told: list[tuple[str, dict[str, object]]]) -> Callable[..., Bench]:
-    """Builds a bench: `mode` and `name` of the site, `policy`, `limits`."""
+    """Builds a bench: `mode` and `name` of the site, `policy`, limits, the way to people."""
 
     def made(
-        mode: Mode = Mode.ACT, name: str = "acme", policy: str = POLICY, moves: int = 50, adoptive: int = 20
+        mode: Mode = Mode.ACT,
+        name: str = "acme",
+        policy: str = POLICY,
+        moves: int = 50,
+        adoptive: int = 20,
+        postbox: Postbox | None = None,
+        schedules: Mapping[str, Schedule] | None = None,
     ) -> Bench:
         vendor, journal = Vendor(), Journal(lambda event, fields: told.append((event, fields)))
         settings = SiteSettings(
@@ -348,10 +390,16 @@ def build_bench(store: SqlStore, clock: Clock, told: list[tuple[str, dict[str, o
         sites, woken = Sites([post]), list[TicketRef]()
         limits = Limits(moves_in_10_minutes=moves, adoptive_per_hour=adoptive)
         outbox = Outbox(journal, timedelta(seconds=60))
-        reconciler = Reconciler(store, sites, Shelf(store.policy_text), outbox, journal, limits, clock, "test")
+        finder, rung = FactFinder(store, limits, "test"), list[int]()
+        messenger = Messenger(store, sites, postbox, schedules or {}, journal, clock)
+        messenger.brake._spread = lambda least, most: least
+        reconciler = Reconciler(
+            store, sites, Shelf(store.policy_text), outbox, journal, finder, clock, lambda: rung.append(1)
+        )
         bench = Bench(
             store=store, post=post, sites=sites, vendor=vendor, journal=journal, clock=clock, told=told, woken=woken,
-            intake=Intake(store, journal, woken.append), reconciler=reconciler,
+            intake=Intake(store, journal, woken.append), reconciler=reconciler, messenger=messenger, finder=finder,
+            rung=rung,
         )  # fmt: skip
         parsed = parse(policy)
         store.set_mode(post.scope, mode, clock())
@@ -367,7 +415,81 @@ def bench(build_bench: Callable[..., Bench]) -> Bench:
     return build_bench()
 
 
-Until = Callable[[Callable[[], object]], None]
+# --- a mail server ------------------------------------------------------------------------------------------
+class _AnyPort(Controller):
+    """Takes any free port, and knows which."""
+
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
+class MailServer:
+    """A real one, on loopback. `answers`: what it says to an address or to `DATA`, the last of them for good."""
+
+    def __init__(self, **more: Any) -> None:
+        self.letters: list[tuple[list[str], Message]] = []
+        self.answers: dict[str, list[str]] = {}
+        self.before: Callable[[], None] = lambda: None
+        self._controller = _AnyPort(self, hostname="127.0.0.1", port=0, ready_timeout=10, **more)
+        self._controller.start()
+        self.port = self._controller.port
+
+    def _answer(self, to: str) -> str | None:
+        said = self.answers.get(to)
+        return said.pop(0) if said and len(said) > 1 else said[0] if said else None
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        said = self._answer(address) or "250 OK"
+        if said.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return said
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.before()
+        said = self._answer("DATA") or "250 OK"
+        if said.startswith("250"):
+            self.letters.append((list(envelope.rcpt_tos), message_from_bytes(envelope.content, policy=SMTP)))
+        return said
+
+    @property
+    def to(self) -> list[list[str]]:
+        """Who got each letter."""
+        return [to for to, _ in self.letters]
+
+    @property
+    def ids(self) -> list[str]:
+        """The letters' Message-IDs."""
+        return [str(letter["Message-ID"]) for _, letter in self.letters]
+
+    def stop(self) -> None:
+        self._controller.stop()
+
+
+@pytest.fixture
+def run_mail_server() -> Iterator[Callable[..., MailServer]]:
+    with ExitStack() as stack:
+
+        def run(**more: Any) -> MailServer:
+            server = MailServer(**more)
+            stack.callback(server.stop)
+            return server
+
+        yield run
+
+
+@pytest.fixture
+def mail_server(run_mail_server: Callable[..., MailServer]) -> MailServer:
+    return run_mail_server()
+
+
+@pytest.fixture
+def postbox(mail_server: MailServer) -> SmtpPostbox:
+    told = {"host": "127.0.0.1", "port": mail_server.port, "tls": "none", "from": "Stepladder <robot@acme.example>"}
+    return SmtpPostbox(Mail.model_validate({**told, "timeout": 2.0}))
+
+
+Until = Callable[..., None]
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sqlite3
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,18 @@ import pytest
 from sqlalchemy import select
 
 from adapter.assembly import House, build, create_app
+from adapter.messenger import unheard
+from adapter.records import Commit, Committed
 from adapter.scheduling.lock import AlreadyWorking
-from adapter.settings import Settings, SettingsError, load
+from adapter.settings import Mail, OnCall, Settings, SettingsError, load
 from adapter.store import tables as t
+from adapter.store.connection import Database
+from adapter.store.sql import SqlStore
 from connectors import discover
-from policies.commands import Mode
+from policies.case import Case
+from policies.commands import Line, Mode, Note, Notice, Occasion, Recipient, Span
+from policies.document import parse
+from policies.model import TicketRef
 
 LIBRARY = Path(__file__).parents[2] / "policies" / "library"
 CONFIG = """\
@@ -166,3 +174,69 @@ def newer(file: Path) -> None:
     with contextlib.closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
         connection.execute("INSERT INTO alembic_version VALUES ('9999')")
+
+
+# --- messages to people -------------------------------------------------------------------------------------
+TELLING = """
+version: 1
+name: Telling
+applies_to: {zendesk: {groups: [Support, Experts]}}
+levels:
+  - {level: 1, name: Frontline, targets: {zendesk: {group: Support}}}
+  - {level: 2, name: Specialist, targets: {zendesk: {group: Experts}}}
+rules:
+  - {name: urgent, when: {priority: urgent}, go_to: 2}
+  - {name: told, when: {priority: high}, tell: [lead@x.example, {on_call: Duty, else: duty@x.example}]}
+"""
+
+
+def telling(settings: Settings, **more: Any) -> Settings:
+    settings.policy.write_text(TELLING, "utf-8")
+    return dataclasses.replace(settings, **more)
+
+
+def test_whom_the_policy_tells_in_vain_is_said_at_the_start(settings: Settings) -> None:
+    said: list[object] = []
+    house = build(telling(settings), lambda event, fields: said.append((event, fields.get("reason"))))
+    house.start()
+    house.stop()
+    (reason,) = [reason for event, reason in said if event == "notice.unheard"]
+    assert reason == (
+        "the policy tells lead@x.example and others, but there is no [mail] in stepladder.toml, so nobody can be told"
+    )
+
+
+def test_who_is_on_call_must_stand_in_the_settings(settings: Settings) -> None:
+    mail = Mail.model_validate({"host": "mail.x.example", "from": "robot@x.example"})
+    whole = telling(settings, mail=mail)
+    policy = parse(whole.policy.read_text("utf-8"))
+    (sentence,) = unheard(policy, whole)
+    assert 'stepladder.toml has no [on_call."Duty"]' in sentence
+    schedule = OnCall.model_validate({"url": "https://x.example", "path": "email"})
+    assert unheard(policy, dataclasses.replace(whole, on_call={"Duty": schedule})) == ()
+
+
+def test_what_was_decided_before_a_restart_is_told_after_it(settings: Settings, mail_server: Any, until: Any) -> None:
+    site = settings.sites["acme"].model_copy(update={"mode": Mode.ACT})
+    mail = {"host": "127.0.0.1", "port": mail_server.port, "tls": "none", "from": "robot@x.example"}
+    whole = telling(settings, mail=Mail.model_validate(mail), sites={"acme": site})
+    house = started(whole, [])
+    ref = TicketRef(vendor="zendesk", site="acme", id="7")
+    work, now = house.store.open(ref, house.clock()), house.clock()
+    house.store.mark_due(ref, now + timedelta(days=1))
+    house.stop()
+
+    beside = SqlStore(Database(whole.database))
+    note = Note(lines=(Line(label="Issue", spans=(Span(text="#7"),)),))
+    to = (Recipient(address="ada@x.example"),)
+    notice = Notice(operation="abc", occasion=Occasion.RULE, rule="told", to=to, subject="#7", note=note)
+    thought = Commit(
+        ref=ref, revision=work.revision, marks=1, now=now, due_at=None, case=Case.fresh(ref, now), notices=(notice,)
+    )
+    assert beside.commit(thought) is Committed.DONE
+    beside.close()
+
+    house = started(whole, [])
+    until(lambda: mail_server.letters)
+    assert house.stop()
+    assert mail_server.to == [["ada@x.example"]]

@@ -14,14 +14,18 @@ from click.testing import CliRunner, Result
 
 from adapter.assembly import Toolbox
 from adapter.cli import cli
-from adapter.settings import Guards, Server, Settings, Worker
+from adapter.cli.policy.showing import SPECIMEN
+from adapter.problems import Problem
+from adapter.settings import Guards, Server, Settings, SettingsError, Worker
 from adapter.store.connection import Database
 from adapter.store.sql import SqlStore
+from connectors import discover
 from connectors.contract import SiteSettings
 from policies.case import Facts
 from policies.commands import Mode
 from policies.document import dump, parse
 from policies.explain import explain
+from policies.reference import reference
 from policies.schema import schema_text
 
 POLICY = """\
@@ -53,8 +57,8 @@ Run = Callable[..., Result]
 class Tools(Toolbox):
     """The real tools, for a folder that has a database and one site, with the bench's clock."""
 
-    def __init__(self, folder: Path, clock: Callable[[], datetime]) -> None:
-        self.folder, self.time, self.stores = folder, clock, list[SqlStore]()
+    def __init__(self, folder: Path, clock: Callable[[], datetime], mode: Mode = Mode.ACT) -> None:
+        self.folder, self.time, self.mode, self.stores = folder, clock, mode, list[SqlStore]()
 
     def clock(self) -> datetime:  # type: ignore[override]
         return self.time()
@@ -67,7 +71,7 @@ class Tools(Toolbox):
             server=Server(),
             worker=Worker(),
             guards=Guards(),
-            sites={"acme": SiteSettings(vendor="desk", url="https://acme.example", mode=Mode.ACT)},
+            sites={"acme": SiteSettings(vendor="desk", url="https://acme.example", mode=self.mode)},
         )
 
     def open_store(self, settings: Settings) -> SqlStore:
@@ -417,3 +421,175 @@ def test_a_ticket_or_site_that_is_not_known_is_a_sentence(run: Run, bench: Any) 
     assert is_a_sentence(run("explain", "acme/99"), "remembers no ticket '99' at desk/acme")
     assert is_a_sentence(run("explain", "elsewhere/7"), "sites acme", "'elsewhere/7'")
     assert is_a_sentence(run("explain", "nothing.json"), "expected a file, or SITE/TICKET")
+
+
+# --- explain everything that counts -------------------------------------------------------------------------
+WHOLE = """\
+version: 1
+name: Whole
+applies_to: {desk: {groups: [Support, Experts]}}
+calendars: {office: {timezone: Europe/Berlin, hours: {mon-fri: "09:00-17:00"}}}
+roles: {escalation_manager: {people: [Ada Berg], tell: [ada@acme.example]}}
+levels:
+  - {level: 1, name: Frontline, targets: {desk: {group: Support}}}
+  - level: 2
+    name: Specialist
+    targets: {desk: {group: Experts}}
+    tell: [experts@acme.example]
+    taken_within: 30m
+    if_not_taken: {remind_every: 10m, at_most: 5, then: stay}
+    calendar: always
+  - level: 3
+    name: Management
+    path: hierarchical
+    take: oversight
+    tell: [{on_call: Duty manager, else: duty@acme.example}]
+    out_of_hours: {hold_until: office}
+rules:
+  - {name: waits, when: {unanswered_for: 30m clock}, go_to: 2}
+  - {name: managers, when: {tags: manager}, go_to: 3}
+  - {name: complaint, when: {kind: complaint}, tell: [lead@acme.example]}
+come_down:
+  - {name: calm, from: 2, when: {answered: true}, for: 2h clock, go_to: 1}
+guards: {per_ticket: {at_most: 4, per: 1d}}
+"""
+
+
+def explained(run: Run, file: Path, at: str, *steps: dict[str, Any]) -> str:
+    """Return the explanation of an invented ticket on one line, its columns closed up."""
+    file.write_text(WHOLE)
+    story = file.with_name("story.json")
+    told = {"ticket": {"site": "desk", "created": "2027-03-01 09:00"}, **({"steps": list(steps)} if steps else {})}
+    story.write_text(json.dumps(told))
+    result = run("explain", story, "--policy", file, "--at", at)
+    assert result.exit_code == 0, result.output
+    assert max(len(line) for line in result.output.splitlines()) <= 100
+    return " ".join(result.output.split())
+
+
+def test_messages_to_people_are_foretold_and_very_many_of_them_counted(run: Run, file: Path) -> None:
+    said = explained(run, file, "09:40")
+    assert "MAIL 10:00, in 20 min: to experts@acme.example: #1: level 2 · Specialist: please take it" in said
+    assert "MAIL and 2 more until 10:40" in said
+    assert "NEXT no move, unless something happens to the ticket" in said
+    assert "TOLD reminded to take it 0 of at most 5 times, next 10:00" in said
+    assert "GUARD it was moved 1 of at most 4 times in 24 hours" in said
+    assert "TIME durations count the calendar always: as level 2 Specialist says" in said
+
+
+def test_a_way_down_is_told_with_its_proof_and_as_what_comes_next(run: Run, file: Path) -> None:
+    said = explained(run, file, "11:00", {"at": "10:30", "agent_says": "Here you are"})
+    assert "NEXT 12:30, in 1 h 30 min: comes down to level 1 Frontline" in said
+    assert "✓ calm ↓ level 1: so since 10:30; due 12:30" in said
+    assert "30 min of 2 h since 10:30; 1 h 30 min to go; due 12:30" in said
+
+
+def test_a_rule_whose_move_is_held_says_so(run: Run, file: Path) -> None:
+    said = explained(run, file, "17:20", {"at": "17:10", "set": {"tags": ["manager"]}})
+    assert "✓ managers → level 3: fires, and is held" in said
+    assert "HELD a move to level 3 by managers is held: level 3 is out of hours (office), until Tue 2 Mar 09:00" in said
+
+
+def test_a_rule_that_only_tells_says_whom(run: Run, file: Path) -> None:
+    assert "✗ complaint → tells lead@acme.example: not so" in explained(run, file, "09:10")
+
+
+def test_an_order_and_a_level_out_of_hours_are_told_with_their_end(run: Run, file: Path) -> None:
+    snooze = {"at": "17:05", "note": "/snooze 2h", "by": "Ada Berg"}
+    said = explained(run, file, "17:10", {"at": "09:10", "agent_says": "Hello"}, snooze)
+    assert "HELD snoozed by Ada Berg, since 17:05, until 19:05 at the latest" in said
+    assert "TIME level 3 Management is out of hours (office): moves to it wait, until Tue 2 Mar 09:00" in said
+
+
+def test_a_level_that_was_only_observed_is_told_as_such(
+    tmp_path: Path, build_bench: Callable[..., Any], clock: Any
+) -> None:
+    bench, tools = build_bench(policy=POLICY, mode=Mode.OBSERVE), Tools(tmp_path, clock, Mode.OBSERVE)
+    clock.advance(seconds=-1)
+    bench.born("7")
+    bench.looks("7")
+    clock.advance(minutes=31)
+    bench.looks("7")
+    assert bench.case("7").level == 2
+    said = CliRunner().invoke(cli, ["policy", "explain", "acme/7"], obj=tools).output
+    tools.stores[0].close()
+    assert said.splitlines()[1].startswith("level 2 Specialist (observed only: the ticket was not moved), since")
+
+
+# --- check beside settings ----------------------------------------------------------------------------------
+class Beside(Toolbox):
+    """The real tools, in a folder with settings for two sites, or with settings that are wrong."""
+
+    def __init__(self, file: Path, *, wrong: bool = False) -> None:
+        self.file, self.wrong = file, wrong
+
+    def read_settings(self, path: Path | None = None) -> Settings:  # type: ignore[override]
+        if self.wrong:
+            raise SettingsError([Problem(source=str(path or self.file), setting="sites", message="none found")])
+        vendor = sorted(discover())[0]
+        site = SiteSettings(vendor=vendor, url="https://acme.example", fields={"area": "9"})
+        return Settings(
+            file=self.file, policy=self.file, database="sqlite://", server=Server(), worker=Worker(), guards=Guards(),
+            sites={"acme": site, "emea": site},
+        )  # fmt: skip
+
+
+def checked(file: Path, *more: str, text: str, wrong: bool = False) -> Result:
+    file.write_text(text)
+    tools = Beside(file.with_name("stepladder.toml"), wrong=wrong)
+    return CliRunner().invoke(cli, ["policy", "check", str(file), *more], obj=tools)
+
+
+LADDER = """\
+version: 1
+name: Laddered
+applies_to: {VENDOR: all}
+levels:
+  - {level: 1, name: Frontline, targets: {VENDOR: {assignee: eva}}}
+  - {level: 2, name: Specialist, targets: {VENDOR/acme: {assignee: tom}}, tell: [experts@acme.example]}
+rules:
+  - {name: waits, when: {unanswered_for: 30m clock, custom: {region: emea}}, go_to: 2}
+"""
+
+
+def test_a_policy_is_checked_against_the_sites_that_are_configured(file: Path) -> None:
+    vendor = sorted(discover())[0]
+    result = checked(file, text=LADDER.replace("VENDOR", vendor))
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert f"level 2 (Specialist): has no target for the configured site {vendor}/emea" in said
+    assert f'rule "waits": asks for the field region, which {vendor}/acme and {vendor}/emea cannot tell' in said
+    assert "the policy tells experts@acme.example, but" in said
+
+
+def test_settings_that_are_wrong_do_not_keep_a_policy_from_being_checked(file: Path) -> None:
+    vendor = sorted(discover())[0]
+    text = LADDER.replace("VENDOR", vendor)
+    assert checked(file, text=text, wrong=True).stderr == "", "there are none"
+    file.with_name("stepladder.toml").write_text("wrong")
+    result = checked(file, text=text, wrong=True)
+    assert result.exit_code == 0
+    assert "stepladder.toml has mistakes, so policies are not compared with its sites" in result.stderr
+    assert is_a_sentence(checked(file, "--config", "else.toml", text=text, wrong=True), "else.toml", "none found")
+
+
+def test_a_target_that_cannot_be_is_shown_at_its_place(file: Path) -> None:
+    vendor = sorted(discover())[0]
+    result = checked(file, text=LADDER.replace("VENDOR", vendor).replace("{assignee: eva}", "{asignee: eva}"))
+    assert result.exit_code == 1
+    assert f"policy.yaml:5:{result.output.splitlines()[2].index('asignee') - 8}: level 1, {vendor}: " in result.output
+    assert "^^^^^^^" in result.output
+
+
+# --- reference and pauses -----------------------------------------------------------------------------------
+def test_the_reference_is_printed(run: Run) -> None:
+    assert run("reference").output == reference(SPECIMEN.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("scope", "meant"), [("site:acne", "site:acme"), ("acm", "acme"), ("desk/acne", "acme"), ("al", "all")]
+)
+def test_a_scope_that_is_not_there_is_answered_with_a_guess(tmp_path: Path, clock: Any, scope: str, meant: str) -> None:
+    result = CliRunner().invoke(cli, ["pause", scope], obj=Tools(tmp_path, clock))
+    assert result.exit_code == 2
+    assert f"did you mean {meant}?" in result.stderr

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from adapter.outbox import in_order, without
+from adapter.outbox import in_order
 from adapter.records import CallState, StoredCall
+from adapter.salvage import without
 from connectors.contract import Call, Refused, TryLater
 from policies.commands import Line, Note, Span
 
@@ -118,9 +119,7 @@ def test_what_is_left_of_a_refused_call(parts: list[str], blamed: list[str], lef
 
 def test_more_than_nine_calls_keep_their_order(bench: Bench) -> None:
     now = bench.clock()
-    calls = [
-        Call(operation="op", number=n, verb="set", note=note("note").note if n == 3 else None) for n in range(1, 13)
-    ]
+    calls = [Call(operation="op", number=n, verb="set", parts={"note": True} if n == 3 else {}) for n in range(1, 13)]
     stored = [StoredCall(call=call, state=CallState.PLANNED, created_at=now) for call in calls]
     assert [c.call.number for c in sorted(stored, key=in_order)] == [1, 2, *range(4, 13), 3]
 

@@ -187,7 +187,7 @@ def test_somebody_who_was_faster_makes_it_decide_again(bench: Bench) -> None:
 
     def race(thought: Any) -> Any:
         if not raced:
-            raced.append(commit(replace(thought, calls=(), due_at=None, moved=False)))
+            raced.append(commit(replace(thought, calls=(), due_at=None, moved_to=None)))
         return commit(thought)
 
     bench.store.commit = race
@@ -252,11 +252,17 @@ def test_tickets_that_existed_before_have_an_hourly_budget(build_bench: Any) -> 
 
 def test_a_budget_that_somebody_else_used_up_meanwhile_holds_the_move(build_bench: Any) -> None:
     bench = build_bench(adoptive=1)
-    old(bench, "1")
-    stale = bench.store.open
-    bench.store.open = lambda ref, now: replace(stale(ref, now), adoptive_used=0)
+    commit, raced = bench.store.commit, []
+
+    def race(thought: Any) -> Any:
+        if thought.adoptive_limit and thought.ref == bench.ref("2") and not raced:
+            raced.append(thought)
+            old(bench, "1")
+        return commit(thought)
+
+    bench.store.commit = race
     old(bench, "2")
-    assert bench.case("2").level == 1
+    assert [bench.case(ticket).level for ticket in "12"] == [2, 1]
     assert bench.case("2").held
 
 
@@ -300,6 +306,17 @@ def test_every_look_is_written_down_with_all_it_was_decided_from(bench: Bench) -
     assert b'"program":"test"' in first.facts
     assert b"urgent" in first.decision
     assert first.events == b'["e1.0"]'
+
+
+def test_a_move_that_is_held_is_news_once(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "stepladder")
+    bench.store.pause("rule:urgent", "too eager", bench.clock())
+    bench.born(priority="urgent")
+    bench.looks()
+    bench.hear({"kind": "noted"})
+    bench.looks()
+    assert [told["held"] for told in bench.said("ticket.decided")] == [["urgent: paused: too eager"], []]
+    assert [record.getMessage().split()[0] for record in caplog.records].count("ticket.decided") == 1
 
 
 def test_what_is_looked_at_stays_with_the_policy_it_was_escalated_under(bench: Bench) -> None:

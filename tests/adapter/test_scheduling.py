@@ -17,6 +17,7 @@ import pytest
 
 from adapter.journal import Journal
 from adapter.scheduling.embedded import Embedded
+from adapter.scheduling.errand import Errand
 from adapter.scheduling.lock import AlreadyWorking, WorkerLock
 from policies.model import TicketRef
 
@@ -368,3 +369,109 @@ def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
     lock = WorkerLock(tmp_path / "a.db")
     lock.take()
     lock.release()
+
+
+# --- errands ------------------------------------------------------------------------------------------------
+Errands = Callable[[Callable[[], datetime | None]], Errand]
+
+
+@pytest.fixture
+def errand(clock: Any) -> Iterator[Errands]:
+    """Starts an errand that a test says."""
+    begun: list[Errand] = []
+
+    def start(run: Callable[[], datetime | None]) -> Errand:
+        begun.append(Errand("errand", run, Journal(), clock))
+        begun[-1].start()
+        return begun[-1]
+
+    yield start
+    for one in begun:
+        assert one.stop(5)
+
+
+def test_an_errand_runs_at_the_start_and_whenever_it_is_woken(errand: Errands, until: Until) -> None:
+    runs: list[int] = []
+    one = errand(lambda: runs.append(1))
+    until(lambda: len(runs) == 1)
+    for count in (2, 3):
+        one.wake()
+        until(lambda count=count: len(runs) == count)  # type: ignore[misc]
+
+
+def test_an_errand_runs_when_the_time_has_come_that_it_named(errand: Errands, until: Until, clock: Any) -> None:
+    runs: list[int] = []
+
+    def run() -> datetime | None:
+        runs.append(1)
+        return clock() + timedelta(milliseconds=20) if len(runs) == 1 else clock() if len(runs) < 4 else None
+
+    one = errand(run)
+    until(lambda: len(runs) == 1)
+    clock.advance(seconds=1)
+    one.wake()
+    until(lambda: len(runs) == 4)
+
+
+def test_what_wakes_an_errand_while_it_runs_is_not_lost(errand: Errands, until: Until) -> None:
+    gate, runs = threading.Event(), []
+
+    def run() -> None:
+        runs.append(1)
+        gate.wait(5)
+
+    one = errand(run)
+    until(lambda: len(runs) == 1)
+    one.wake()
+    gate.set()
+    until(lambda: len(runs) == 2)
+
+
+def test_an_errand_that_fails_is_tried_again(
+    errand: Errands, until: Until, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    runs: list[int] = []
+
+    def run() -> None:
+        runs.append(1)
+        if len(runs) == 1:
+            clock.advance(seconds=-10)
+            raise OSError("the disk is full")
+
+    one = errand(run)
+    until(lambda: len(runs) == 1)
+    clock.advance(minutes=1)
+    one.wake()
+    until(lambda: len(runs) == 2)
+
+
+def test_an_errand_that_does_not_end_in_time_is_said_not_to_have_ended(clock: Any, until: Until) -> None:
+    gate, runs = threading.Event(), []
+
+    def run() -> None:
+        runs.append(1)
+        gate.wait(5)
+
+    one = Errand("errand", run, Journal(), clock)
+    one.start()
+    until(lambda: runs)
+    assert not one.stop(0)
+    gate.set()
+    assert one.stop(5)
+    assert len(runs) == 1
+
+
+def test_an_errand_that_never_began_ends_at_once(clock: Any) -> None:
+    assert Errand("errand", lambda: None, Journal(), clock).stop(0)
+
+
+def test_another_process_that_wrote_wakes_who_asked_for_it(table: Table, clock: Any, until: Until) -> None:
+    woken: list[int] = []
+    engine = Embedded(table, lambda ref: None, Journal(), clock, 1, lambda: woken.append(1))  # type: ignore[arg-type]
+    engine.start()
+    until(lambda: len(woken) == 1)
+    table.version += 1
+    engine.rescan()
+    until(lambda: len(woken) == 2)
+    assert engine.stop(5)

@@ -269,7 +269,7 @@ def test_secrets_toml_that_others_may_read_is_refused_with_the_command_to_run(re
         ('[sites.acm]\ntoken = "hunter22"\n', "sites.acm: no such site; did you mean acme?"),
         ('[sites.acme]\ntokn = "hunter22"\n', "sites.acme.tokn: unknown secret; did you mean token?"),
         ('[sites.acme]\nurl = "hunter22"\n', "sites.acme.url: is not a secret; write it in stepladder.toml"),
-        ('token = "hunter22"\n', "token: unknown; expected only [sites.<name>] tables"),
+        ('token = "hunter22"\n', "token: unknown; expected only [sites.<name>], [on_call.<name>] and [mail] tables"),
         ('sites = "hunter22"\n', "sites: expected [sites.<name>] tables"),
         ("[sites.acme]\ntoken = 1234567\n", "sites.acme.token: found a value that is not shown; expected text in"),
         ('[sites.acme]\ntoken = " "\n', "sites.acme.token: is empty"),
@@ -373,3 +373,127 @@ def test_whatever_the_file_says_the_answer_is_settings_or_sentences(
     file.write_text("\n".join([*lines, "[sites.acme]", *(f"{key} = {value}" for key, value in site.items())]))
     with contextlib.suppress(SettingsError):
         load(file, {}, VENDORS)
+
+
+# --- people -------------------------------------------------------------------------------------------------
+MAIL = '[mail]\nhost = "mail.acme.example"\nfrom = "Stepladder <robot@acme.example>"\n'
+ROTA = '[on_call."Duty manager"]\nzone = "Europe/Berlin"\nfirst = 2026-11-23T09:00:00\nevery = "7d"\n'
+ROTA += 'people = ["ada@x.example", "ben@x.example"]\n'
+ASKED = '[on_call.duty]\nurl = "https://pager.example/oncalls?schedule=P1"\npath = "oncalls.0.user.email"\n'
+
+
+def test_without_people_nobody_is_told(read: Read) -> None:
+    settings = read(SITE)
+    assert (settings.mail, settings.on_call) == (None, {})
+
+
+def test_a_mail_server_is_read_with_its_defaults(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+    mail = read(SITE + MAIL + 'ca_bundle = "ca.pem"\n').mail
+    assert mail is not None
+    assert (mail.host, mail.port, mail.tls, mail.timeout) == ("mail.acme.example", 587, "starttls", 6)
+    assert (mail.sender, mail.ca_bundle) == ("Stepladder <robot@acme.example>", tmp_path / "ca.pem")
+
+
+@pytest.mark.parametrize("first", ["2026-11-23T09:00:00", '"2026-11-23 09:00"', '"2026-11-23T09:00"'])
+def test_a_rota_is_read(read: Read, first: str) -> None:
+    schedule = read(SITE + ROTA.replace("2026-11-23T09:00:00", first)).on_call["Duty manager"]
+    assert schedule.rota is not None
+    zone, begin, every = schedule.rota
+    assert (zone.key, begin.isoformat(), str(every)) == ("Europe/Berlin", "2026-11-23T09:00:00", "7d")
+
+
+PLACES = [
+    ({"STEPLADDER_MAIL_PASSWORD": "hunter22", "STEPLADDER_ON_CALL_DUTY_TOKEN": "hunter22"}, "", ""),
+    ({}, '[mail]\npassword = "hunter22"\n[on_call.duty]\ntoken = "hunter22"\n', ""),
+    ({}, "", "here"),
+]
+
+
+@pytest.mark.parametrize(("environ", "secrets", "file"), PLACES)
+def test_their_secrets_have_the_places_that_a_sites_have(
+    read: Read, tmp_path: Path, environ: dict[str, str], secrets: str, file: str
+) -> None:
+    (tmp_path / "here").write_text("hunter22\n")
+    named = ('password_file = "here"\n', 'token_file = "here"\n') if file else ("", "")
+    text = f'{SITE}{MAIL}username = "robot"\n{named[0]}{ASKED}{named[1]}'
+    settings = read(text, environ, secrets=secrets)
+    assert settings.mail is not None
+    assert settings.mail.password is not None
+    assert settings.mail.password.get_secret_value() == "hunter22"
+    token = settings.on_call["duty"].token
+    assert token is not None
+    assert token.get_secret_value() == "hunter22"
+    assert "hunter22" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("mail = 3\n" + SITE, "mail: found 3; expected a table"),
+        (SITE + "[mail]\n", "mail.host: missing; expected the mail server's name"),
+        (SITE + '[mail]\nhost = "h"\n', "mail.from: missing; expected an address such as Stepladder"),
+        (SITE + MAIL.replace("from", "form"), "mail.form: unknown setting; did you mean from?"),
+        (SITE + MAIL.replace("Stepladder <robot@acme.example>", "robot"), "mail.from: expected one address such as"),
+        (SITE + MAIL.replace("Stepladder <", "a@b.example, <"), "mail.from: expected one address such as"),
+        (SITE + MAIL.replace("Stepladder", "Step\\r\\nBcc: x"), "mail.from: expected one address such as"),
+        (SITE + MAIL + 'tls = "none"\n', "mail: tls: none is for a mail server on loopback only; expected starttls or"),
+        (SITE + MAIL + 'tls = "ssl"\n', "mail.tls: found \"ssl\"; expected 'starttls', 'tls' or 'none'"),
+        (SITE + MAIL + 'username = "robot"\n', "password: expected one beside username, and none without it; password"),
+        (SITE + MAIL + 'password = "hunter22"\n', "mail.password: a secret does not belong in this file; expected the"),
+        (SITE + MAIL + "port = 0\n", "mail.port: found 0; expected greater than or equal to 1"),
+        (SITE + MAIL + "timeout = 20\n", "every site's read_timeout and [mail] timeout (longest: 20)"),
+        (SITE + MAIL + 'ca_bundle = "no.pem"\n', "mail.ca_bundle: there is no file"),
+        ("on_call = 3\n" + SITE, "on_call: found 3; expected a table"),
+        (SITE + "[on_call.duty]\n", "on_call.duty: expected either zone, first, every and people, or url and path"),
+        (SITE + ROTA + 'url = "https://x.example"\n', "expected either zone, first, every and people, or url and path"),
+        (SITE + ROTA.replace("Berlin", "Berlim"), 'on_call."Duty manager".zone: expected the name of a time zone'),
+        (SITE + ROTA.replace("7d", "7 weeks"), '"Duty manager".every: "7 weeks" is not a duration like'),
+        (
+            SITE + ROTA.replace("ada@", "ada "),
+            "people: expected an e-mail address such as ada@acme.example as number 1",
+        ),
+        (SITE + ROTA.replace("2026-11-23T09:00:00", "7"), "first: expected a time in the rota's zone, such as 2026"),
+        (SITE + ROTA.replace("09:00:00", "09:00:00Z"), "first: expected a time in the rota's zone, such as 2026"),
+        (SITE + ASKED.replace("https", "http"), "on_call.duty.url: found"),
+        (SITE + ASKED.replace("pager", "me:hunter22@pager"), "on_call.duty.url: holds a user name or password"),
+        (SITE + ASKED + 'scheme = "Bearer: x"\n', "on_call.duty.scheme: found"),
+    ],
+)
+def test_a_mistake_about_people_is_told_in_a_sentence(read: Read, text: str, sentence: str) -> None:
+    message = told(read, text)
+    assert sentence in message
+    assert "hunter22" not in message
+
+
+@pytest.mark.parametrize(
+    ("secrets", "sentence"),
+    [
+        ('[mail]\npassword = "hunter22"\n', "mail: no such table in stepladder.toml"),
+        (
+            '[on_call.dutty]\ntoken = "hunter22"\n',
+            "on_call.dutty: no such table in stepladder.toml; did you mean duty?",
+        ),
+        ('[on_call.duty]\nurl = "hunter22"\n', "on_call.duty.url: is not a secret; write it in stepladder.toml"),
+        ('on_call = "hunter22"\n', "on_call: expected [on_call.<name>] tables"),
+    ],
+)
+def test_a_mistake_in_their_secrets_is_told_without_its_value(read: Read, secrets: str, sentence: str) -> None:
+    message = told(read, SITE + ASKED, secrets=secrets)
+    assert sentence in message
+    assert "hunter22" not in message
+
+
+def test_a_service_called_stepladder_mail_is_no_mistake(read: Read) -> None:
+    assert read(SITE + MAIL, {"STEPLADDER_MAIL_PORT": "tcp://10.0.0.1:25", "STEPLADDER_MAIL_SERVICE_HOST": "x"}).mail
+
+
+def test_a_site_called_mail_would_share_its_variables(read: Read) -> None:
+    text = SITE.replace("acme]", "mail]") + MAIL
+    assert "mail: shares its variables with sites.mail; rename one" in told(read, text)
+
+
+def test_a_mail_server_on_loopback_may_be_spoken_to_in_the_clear(read: Read) -> None:
+    mail = read(SITE + MAIL.replace("mail.acme.example", "127.0.0.1") + 'tls = "none"\n').mail
+    assert mail is not None
+    assert mail.tls == "none"

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import func, inspect, select
 
 from adapter.records import CallState, Commit, Committed, Look, StoredCall, Work
+from adapter.store import migrations
 from adapter.store import tables as t
 from adapter.store.connection import Database
 from adapter.store.sql import READ_AT_ONCE, SqlStore
@@ -241,7 +244,7 @@ def test_what_concerns_only_tickets_outside_is_forgotten_with_the_last(store: Sq
 # --- what governs -------------------------------------------------------------------------------------------
 def move(store: SqlStore, limit: int | None, at: datetime = NOW) -> Committed:
     receive(store)
-    return store.commit(thought(store.open(REF, at), now=at, moved=True, adoptive_limit=limit, events=[event("m")]))
+    return store.commit(thought(store.open(REF, at), now=at, moved_to=2, adoptive_limit=limit, events=[event("m")]))
 
 
 def test_a_budget_is_reserved_in_the_same_commit(store: SqlStore) -> None:
@@ -352,6 +355,25 @@ def test_bringing_it_up_to_date_twice_does_nothing(store: SqlStore) -> None:
     receive(store)
     store.database.migrate()
     assert store.due(NOW, 10) == [REF]
+
+
+def test_the_tables_of_the_first_version_are_brought_forward_with_what_is_in_them(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'old.db'}")
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        row = {"site": "desk/acme", "at": NOW.timestamp(), "adoptive": True, "braking": True, "ref": str(REF)}
+        connection.exec_driver_sql(
+            "INSERT INTO moves (site, at, adoptive, braking, ref) VALUES (:site, :at, :adoptive, :braking, :ref)", row
+        )
+        connection.exec_driver_sql("INSERT INTO tickets (ref, due_at) VALUES (?, ?)", (str(REF), NOW.timestamp()))
+    database.migrate()
+    store = SqlStore(database)
+    assert (store.turns("desk/acme"), store.due(NOW, 10), store.due_notice(NOW)) == ({}, [REF], None)
+    assert store.open(REF, NOW + MINUTE).adoptive_used == 1
+    store.close()
 
 
 def test_migrations_make_exactly_the_tables_of_tables_py(store: SqlStore, tmp_path: Path) -> None:

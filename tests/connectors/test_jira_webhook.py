@@ -223,6 +223,13 @@ def test_changes_are_told_in_our_words(item: Mapping[str, Any], change: Change) 
     assert one(updated(item), where).changes == (change,)
 
 
+@pytest.mark.parametrize("named", [{"field": "Link"}, {"field": "Verknüpfung", "fieldId": "issuelinks"}])
+def test_a_link_in_a_changelog_is_no_change_of_a_field(named: dict[str, str]) -> None:
+    item = {**named, "fieldtype": "jira", "from": None, "to": "DEV-1", "toString": "This issue is blocked by DEV-1"}
+    event = one(updated(item))
+    assert (event.kind, event.changes) == (Kind.CHANGED, ())
+
+
 def test_the_sites_own_maps_come_first() -> None:
     where = site(
         statuses={"waiting for CUSTOMER": "pending", "10119": "closed"}, priorities={"urgent": "P1", "low": "77"}

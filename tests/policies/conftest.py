@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -54,6 +54,22 @@ levels:
 rules:
 """
 
+BEGIN = """\
+version: 1
+name: Tested
+applies_to: {desk: all}
+calendars: {office: {timezone: Europe/Berlin, hours: {mon-fri: "09:00-17:00"}}}
+defaults: {calendar: always, pause_while: [pending]}
+severity: {impact: [low, high], urgency: [low, high], matrix: {low: [minor, minor], high: [major, critical]}}
+roles: {escalation_manager: {people: [Eva Lang], tell: [eva@acme.example]}}
+"""
+LEVELS = """\
+  - {level: 1, name: One, targets: {desk: {group: Support}}}
+  - {level: 2, name: Two, targets: {desk: {group: Experts}}, priority: {at_least: high}}
+  - {level: 3, name: Three, targets: {desk: {group: Leads}}, path: hierarchical}
+  - {level: 4, name: Four, take: oversight, path: hierarchical, targets: {desk: {followers: [coo]}}}
+"""
+
 _EMPTY: dict[str, Any] = {
     "key": "#1",
     "subject": "It does not work",
@@ -88,6 +104,28 @@ def policy_of(*rules: str, scope: str = "all", more: str = "") -> Policy:
     """A policy with these rules, each a line of YAML without its name, or a whole mapping."""
     lines = [f"  - {{name: r{n}, {rule}}}" for n, rule in enumerate(rules)] or ["  []"]
     return parse(POLICY.replace("SCOPE", scope) + "\n".join(lines) + "\n" + more)
+
+
+@functools.cache
+def ladder(rules: str, levels: str = LEVELS, more: str = "") -> Policy:
+    """A policy with these rules, levels and further sections, each as YAML."""
+    return parse(f"{BEGIN}{more}\nlevels:\n{levels}\nrules:\n{rules}\n")
+
+
+@functools.lru_cache(maxsize=256)
+def of(text: str) -> Policy:
+    """A policy with these sections behind the usual beginning."""
+    return parse(BEGIN + text)
+
+
+def settled(case: Case) -> Case:
+    """The case once all its writes have ended."""
+    return replace(case, pending=())
+
+
+def wrote(case: Case, expect: Mapping[str, str | None], when: float) -> Case:
+    """The case once it was promised that this is written."""
+    return promised(case, "op", expect, True, at(when))
 
 
 def values(**told: Any) -> dict[str, Any]:
@@ -218,6 +256,7 @@ class Desk:
         expect: dict[str, str | None] = {"level": str(command.level), "tag": f"stepladder_level_{command.level}"}
         if "group" in command.target and command.take.value == "ownership":
             expect |= {"group": str(command.target["group"]), "assignee": None}
+        expect |= command.restore
         if command.priority is not None:
             expect["priority"] = command.priority.word
         self.case = promised(self.case, command.operation, expect, True, at(when))
@@ -236,6 +275,9 @@ class Desk:
                 told["assignee"] = (ticket.assignee.id, None)
         if command.priority is not None:
             told["priority"] = (ticket.priority.word if ticket.priority else None, command.priority.word)
+        for name, value in command.restore.items():
+            thing = getattr(ticket, name)
+            told[name] = (thing.id if thing else None, value)
         return changed(f"echo:{command.operation}", when, OURS, **told)
 
     @property
@@ -259,6 +301,7 @@ class Words:
     start, ref = START, REF
     ana, tom, eva, bot, ours = ANA, TOM, EVA, BOT, OURS
     at, policy, values = staticmethod(at), staticmethod(policy_of), staticmethod(values)
+    ladder, of, settled, wrote = staticmethod(ladder), staticmethod(of), staticmethod(settled), staticmethod(wrote)
     full, part, born = staticmethod(full), staticmethod(part), staticmethod(born)
     event, changed, said, told = staticmethod(event), staticmethod(changed), staticmethod(said), staticmethod(told)
     desk = Desk

@@ -185,7 +185,7 @@ def test_a_branch_without_causes_never_has_one(when: dict[str, Any], asked: list
     for moment in (ask(one) for ask in asked):
         for branch in found:
             if true(branch, moment) and not branch.causes:
-                answers = [question.question(moment) for question, holds in branch.parts if holds]
+                answers = [question.question.ask(moment) for question, holds in branch.parts if holds]
                 assert [answer.causes for answer in answers if answer.causes] == []
 
 
@@ -206,6 +206,11 @@ def test_a_branch_without_causes_never_has_one(when: dict[str, Any], asked: list
         ({"replies": {"more_than": 12}}, {"replies": {"at_least": 12}}),
         ({"frustration": "strong"}, {"frustration": {"at_least": "mild"}}),
         ({"csat": "bad"}, {"csat": ["bad", "good"]}),
+        ({"after_promise": "30m"}, {"after_promise": "10m"}),
+        ({"after_promise": "1m"}, {"until_promise": "1h"}),
+        ({"until_sla_breach": "30m"}, {"until_sla_breach": "1h"}),
+        ({"not": {"until_promise": "1h"}}, {"not": {"after_promise": "1m"}}),
+        ({"after_promise": "9h"}, {"after_promise": "8h clock"}),
     ],
 )
 def test_the_narrow_one_implies_the_wide_one_and_not_the_other_way_round(
@@ -223,7 +228,7 @@ def test_open_hours_of_a_week_are_counted_once() -> None:
 
 def test_every_minute_counts_in_a_calendar_that_never_closes() -> None:
     answers, hour = Answers(POLICY), Duration.parse("1h")
-    counted = {name: answers.counts(hour, calendar) for name, calendar in POLICY.calendars.items()}
+    counted = {name: answers.counts(hour, name) for name in POLICY.calendars}
     assert counted == {"always": "clock", "office": "office", "night": "night", "round": "clock"}
 
 

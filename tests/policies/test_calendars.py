@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from policies.calendars import DAY, Calendar, Clock, Pause, duration
+from policies.openings import EARLIEST
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -61,6 +63,10 @@ TURNS = {
     "America/Havana": ["2027-03-14", "2027-11-07"],  # midnight itself is skipped, and shown twice
     "Australia/Lord_Howe": ["2027-04-04", "2027-10-03"],  # turns by half an hour
     "Pacific/Apia": ["2011-12-30"],  # a day that never was
+    "Pacific/Chatham": ["2027-04-04", "2027-09-26"],  # three quarters of an hour off, and turns at 02:45
+    "Europe/Dublin": ["2027-03-28", "2027-10-31"],  # its winter is the saved time: DST is negative
+    "Africa/Casablanca": ["2027-02-07", "2027-03-14"],  # turns back for Ramadan
+    "Antarctica/Troll": ["2027-03-28", "2027-10-31"],  # turns by two hours
     "Asia/Kathmandu": ["2027-06-01"],
     "UTC": ["2027-02-28"],
 }
@@ -104,6 +110,37 @@ def test_add_is_the_inverse_of_elapsed(scene: tuple[Calendar, datetime, int], se
     assert end is not None
     assert calendar.elapsed(start, end) == length
     assert calendar.elapsed(start, end - timedelta(microseconds=1)) < length
+
+
+def stepped_back(calendar: Calendar, end: datetime, minutes: int) -> datetime | None:
+    """Walk back through the open minutes of five days."""
+    walls = list(wall_minutes(calendar.timezone, end - timedelta(days=5), end))
+    opened = [minute for minute, wall in walls if open_on_the_wall(calendar, wall)]
+    return opened[-minutes] if len(opened) >= minutes else None
+
+
+@given(scenes(), st.integers(1, DAY))
+@settings(deadline=None, max_examples=60)
+def test_back_is_where_stepping_back_through_the_minutes_leads(scene, minutes: int) -> None:
+    calendar, end, _ = scene
+    assume(any(calendar.hours))
+    walked = stepped_back(calendar, end, minutes)
+    if walked is not None:
+        assert calendar.back(end, minutes * MINUTE) == walked
+
+
+@given(scenes(), st.integers(1, 10 * DAY * 60))
+@settings(deadline=None, max_examples=120)
+def test_back_is_the_last_instant_from_which_the_length_passes(scene, seconds: int) -> None:
+    calendar, end, _ = scene
+    assume(any(calendar.hours))
+    length = timedelta(seconds=seconds, microseconds=7)
+    start = calendar.back(end, length)
+    if start is None:  # a few minutes a week, for longer than calendars reach back
+        assert calendar.elapsed(EARLIEST, end) < length
+        return
+    assert calendar.elapsed(start, end) == length
+    assert calendar.elapsed(start + timedelta(microseconds=1), end) < length
 
 
 @st.composite
@@ -166,6 +203,37 @@ def test_a_deadline_is_the_first_instant_at_which_the_length_has_counted(
         assert clock.elapsed(start, due - timedelta(microseconds=1)) < minutes * MINUTE
 
 
+@given(scenes(), st.booleans(), st.data(), st.integers(1, DAY))
+@settings(deadline=None, max_examples=120)
+def test_a_paused_clock_goes_back_to_where_the_length_begins_to_count(
+    scene, around_the_clock: bool, data: st.DataObject, minutes: int
+) -> None:
+    calendar, start, ahead = scene
+    assume(any(calendar.hours))
+    clock = Clock(calendar=None if around_the_clock else calendar, pauses=data.draw(pauses(start)))
+    end = start + ahead * MINUTE
+    now = end + data.draw(st.integers(-DAY, DAY)) * MINUTE
+    known = tuple(Pause(start=p.start, end=p.end or now, reason="") for p in clock.pauses if p.start < now)
+    ended = Clock(calendar=clock.calendar, pauses=known)  # a pause that lasts takes away what has passed
+    begin = clock.back(end, minutes * MINUTE, now)
+    assert begin is not None
+    assert ended.elapsed(begin, end) == minutes * MINUTE
+    assert ended.elapsed(begin + timedelta(microseconds=1), end) < minutes * MINUTE
+    if begin > end - timedelta(days=3):
+        assert stepped_clock(ended, begin, end) == minutes * MINUTE
+
+
+@given(scenes(), st.data(), st.integers(1, DAY))
+@settings(deadline=None, max_examples=120)
+def test_what_is_left_until_then_is_what_back_counts(scene, data: st.DataObject, minutes: int) -> None:
+    calendar, now, ahead = scene
+    assume(any(calendar.hours))
+    clock, end = Clock(calendar=calendar, pauses=data.draw(pauses(now))), now + ahead * MINUTE
+    begin = clock.back(end, minutes * MINUTE, now)
+    assert begin is not None
+    assert (clock.left(end, now) < minutes * MINUTE) is (begin < now)
+
+
 # --- single facts -------------------------------------------------------------------------------------------------
 def test_the_lunch_break_does_not_count() -> None:
     assert OFFICE.elapsed(at("2027-03-01 11:00"), at("2027-03-01 14:00")) == 2 * HOUR
@@ -198,6 +266,7 @@ def test_always_open_counts_every_minute_in_any_zone() -> None:
         start = datetime(2027, 3, 27, tzinfo=UTC)
         assert calendar.elapsed(start, start + 48 * HOUR) == 48 * HOUR
         assert calendar.add(start, 48 * HOUR) == start + 48 * HOUR
+        assert calendar.back(start + 48 * HOUR, 48 * HOUR) == start
         assert [i.length for i in calendar.stretches(start, start + 48 * HOUR)] == [48 * HOUR]
 
 
@@ -211,11 +280,14 @@ def test_instants_of_any_zone_are_understood_but_naive_ones_refused() -> None:
 def test_the_wrong_way_round_is_nothing() -> None:
     assert OFFICE.elapsed(at("2027-03-02 12:00"), at("2027-03-01 12:00")) == timedelta(0)
     assert OFFICE.add(at("2027-03-01 12:00"), timedelta(0)) == at("2027-03-01 12:00")
+    assert OFFICE.back(at("2027-03-01 12:00"), timedelta(0)) == at("2027-03-01 12:00")
 
 
 def test_what_cannot_be_reached_in_this_century_is_never() -> None:
     never = Calendar(name="never", timezone="UTC", hours=((),) * 7)
     assert never.add(datetime(2027, 1, 1, tzinfo=UTC), HOUR) is None
+    assert never.back(datetime(2027, 1, 1, tzinfo=UTC), HOUR) is None
+    assert Clock(calendar=never).back(datetime(2027, 1, 1, tzinfo=UTC), HOUR, datetime(2027, 1, 1, tzinfo=UTC)) is None
     assert OFFICE.add(datetime(2150, 1, 1, tzinfo=UTC), HOUR) is None
     assert OFFICE.elapsed(datetime.min.replace(tzinfo=UTC), datetime(1999, 1, 1, tzinfo=UTC)) == timedelta(0)
 
@@ -249,12 +321,56 @@ def test_a_proof_of_no_time_is_empty() -> None:
     assert Clock().proof(at("2027-03-01 09:00"), at("2027-03-01 09:00")) == ()
 
 
+def test_back_leaves_out_a_weekend_and_a_holiday() -> None:
+    assert OFFICE.back(at("2027-03-29 09:30"), 90 * MINUTE) == at("2027-03-29 08:00")
+    assert OFFICE.back(at("2027-03-29 09:30"), 91 * MINUTE) == at("2027-03-25 17:59")
+
+
+def test_a_pause_that_lasts_does_not_bring_what_is_to_come_any_nearer() -> None:
+    start = at("2027-03-01 09:00")
+    clock = Clock(pauses=(Pause(start=start, end=None, reason="pending"),))
+    assert clock.back(start + 4 * HOUR, HOUR, start + HOUR) == start + 3 * HOUR
+    assert clock.left(start + 4 * HOUR, start + HOUR) == 3 * HOUR
+
+
+def test_a_pause_with_a_known_end_takes_its_time_from_what_is_left() -> None:
+    start = at("2027-03-01 09:00")
+    clock = Clock(pauses=(Pause(start=start, end=start + 3 * HOUR, reason="blocked by a linked ticket"),))
+    assert clock.back(start + 4 * HOUR, 2 * HOUR, start + HOUR) == start - HOUR
+    assert clock.left(start + 4 * HOUR, start + HOUR) == HOUR
+
+
 def test_a_pause_that_began_after_the_question_is_not_known_yet() -> None:
     start = at("2027-03-01 09:00")
     clock = Clock(pauses=(Pause(start=start + HOUR, end=None, reason="pending"),))
     assert clock.deadline(start, 2 * HOUR, start + HOUR / 2) == start + 2 * HOUR
     assert clock.deadline(start, 2 * HOUR, start + 3 * HOUR) is None
     assert clock.deadline(start, HOUR, start + 3 * HOUR) == start + HOUR
+
+
+# --- through the rules --------------------------------------------------------------------------------------------
+BOTH = ("when: {priority: low, unresolved_for: 4h}, go_to: 2", "when: {priority: high, unresolved_for: 2h}, go_to: 2")
+
+
+@pytest.mark.parametrize(("before", "after", "due"), [("low", "high", 150), ("high", "low", 270)])
+def test_a_change_of_priority_half_way_keeps_elapsed_and_paused_time(
+    say: Any, before: str, after: str, due: int
+) -> None:
+    desk = say.desk(say.policy(*BOTH))
+    desk.look(0, say.born(priority=before))
+    desk.look(30, say.changed("p", 30, say.tom, status=("new", "pending")))
+    desk.look(60, say.changed("o", 60, say.tom, status=("pending", "open")))
+    desk.look(100, say.changed("c", 100, say.tom, priority=(before, after)))
+    assert (desk.level, desk.decision.next_look) == (1, say.at(due))  # 70 minutes counted, 30 were paused
+    assert desk.look(due - 0.001).case.level == 1
+    assert desk.look(due).case.level == 2
+
+
+def test_a_change_of_priority_after_its_time_escalates_at_once(say: Any) -> None:
+    desk = say.desk(say.policy(*BOTH))
+    desk.look(0, say.born(priority="low"))
+    desk.look(130, say.changed("c", 130, say.tom, priority=("low", "high")))
+    assert desk.levels == [1, 2]
 
 
 # --- durations ----------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.asking import FactQuestion, Unknown
 from policies.case import Case, Facts
 from policies.conditions import REGISTRY, AllOf, Answer, AnyOf, Finding, Leaf, Node, Not, leaf, leaves, parsed
 from policies.moments import Clocks, moment_of
@@ -127,12 +128,10 @@ def test_the_requesters_first_agent_who_had_it_before_does_not_take_it_by_commen
     assert desk.look(30).case.level == 3
 
 
-YES = Answer(name="yes", value=True)
-ANSWERS = {True: YES, False: Answer(name="no", value=False), None: Answer(name="what", value=None, needs="x")}
-
-
 def said(value: bool | None) -> Leaf:
-    return Leaf(name="said", question=lambda _: ANSWERS[value])
+    found = Unknown("x") if value is None else value
+    question = FactQuestion(name="said", wanted="yes", read=lambda _: found, holds=lambda found: found)
+    return Leaf(name="said", question=question)
 
 
 TREES = st.recursive(
@@ -149,8 +148,8 @@ TREES = st.recursive(
 def possible(node: Node) -> set[bool]:
     """Every value a tree can have, whatever its unknown answers turn out to be."""
     if isinstance(node, Leaf):
-        value = node.question(None).value  # type: ignore[arg-type]
-        return {True, False} if value is None else {value}
+        value = node.question.read(None)  # type: ignore[union-attr, arg-type]
+        return {True, False} if isinstance(value, Unknown) else {value}
     if isinstance(node, Not):
         return {not value for value in possible(node.part)}
     join = all if isinstance(node, AllOf) else any

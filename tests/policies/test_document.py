@@ -316,13 +316,15 @@ def test_all_mistakes_are_shown_at_once_and_in_order() -> None:
     )
     with pytest.raises(PolicyError) as error:
         parse(text.replace("name: asked", "nme: asked"))
-    assert [p.line for p in error.value.problems] == [
-        4,
-        43,
-        60,
-        60,
-    ]  # level 9 is not judged while the levels are broken
-    assert str(error.value).count("policy.yaml:") == 4
+    assert [p.line for p in error.value.problems] == [4, 43, 51, 60, 60]
+    assert str(error.value).count("policy.yaml:") == 5
+
+
+def test_levels_that_are_misnumbered_are_not_counted() -> None:
+    text = TEXT.replace("level: 3\n", "level: 4\n").replace("go_to: 2", "go_to: 9")
+    with pytest.raises(PolicyError) as error:
+        parse(text)
+    assert [p.line for p in error.value.problems] == [41]
 
 
 def test_severity_and_tier_need_their_sections() -> None:
@@ -357,6 +359,17 @@ HOSTILE = {
     "an open quote": '"' + "a\n" * 60_000,
     "a null character": "name: \0",
     "half a character": "name: \ud800",
+    "half a character, spelled": TEXT.replace("name: Small", 'name: "\\ud800"'),
+    "half a character as a key": TEXT + '"\\udfff": 1\n',
+    "a character that is none": TEXT.replace("name: Small", 'name: "\\UFFFFFFFF"'),
+    "a control character, spelled": TEXT.replace("VIP waits", '"VIP \\0 waits"'),
+    "a crowd of recipients": TEXT.replace("mode: observe", f"tell: [{', '.join(['a'] * 11_000)}]"),
+    "a ladder without end": "levels:\n" + "  - {level: 1}\n" * 3900,
+    "an address without end": TEXT.replace("mode: observe", f"tell: {'a.' * 50_000}@b"),
+    "a pattern that explodes": TEXT.replace("requested_by_staff: true", 'matches: {subject: "((a{100}){100}){100}"}'),
+    "a pattern without end": TEXT.replace("requested_by_staff: true", f"matches: {{subject: {'(' * 50_000}}}"),
+    "a thousand million days": TEXT.replace("30m clock", "1000000000d"),
+    "conditions in conditions": TEXT.replace("{answered: true}", "{not: " * 35 + "{answered: true}" + "}" * 35),
     "a number of 100,000 digits": "version: " + "9" * 100_000,
     "many values": "\n".join(f"k{n}: 1" for n in range(14_000)),
     "many strangers": "rules:\n" + "  - {unresolvd: 1}\n" * 3900,

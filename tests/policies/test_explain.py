@@ -94,6 +94,9 @@ def test_every_number_is_the_decisions_own(policy: Policy, example: Example) -> 
         assert [(a.rule.name, a.so, a.outcome) for a in found.rules] == [
             (t.rule, t.value, t.outcome) for t in decision.trace
         ]
+        said = [(one.words, one.until) for one in found.remarks]
+        for hold in decision.case.held:
+            assert any(hold.reason in words and until == hold.until for words, until in said)
         for one, trace in zip(found.rules, decision.trace, strict=True):
             answers = [question.answer for question in one.questions if question.answer is not None]
             # what did not count is written behind a winner's answers for its note; the proofs have it all
@@ -230,8 +233,7 @@ def test_a_field_says_since_when_it_is_so(policy: Policy) -> None:
 def test_what_is_paused_is_said(policy: Policy) -> None:
     at = "2027-03-01 10:40"
     facts = Facts(mode=Mode.OBSERVE, paused="by hand", paused_rules={"old": "too loud"})
-    kept = asked(policy, invented(policy, PENDING), at, facts).kept
-    said = [(k.words, k.since) for k in kept]
+    said = [(one.words, one.since) for one in asked(policy, invented(policy, PENDING), at, facts).remarks]
     assert ("all writes are paused: by hand", None) in said
     assert ("the rule old is paused: too loud", None) in said
     assert ("no time counts while the status is pending", instant("2027-03-01 10:30", policy)) in said
@@ -243,7 +245,7 @@ def test_a_move_that_is_held_is_said(policy: Policy) -> None:
     case, events, facts = lived(policy, invented(policy), at)
     found = explain(policy, case, replace(facts, paused_rules={"waits": "too loud"}), at, events)
     assert found.immediate is None
-    assert "a move to level 2 by waits is held: paused: too loud" in [k.words for k in found.kept]
+    assert "a move to level 2 by waits is held: paused: too loud" in [one.words for one in found.remarks]
     assert found.rules[0].outcome == "paused: too loud"
 
 
@@ -251,7 +253,7 @@ def test_nothing_is_asked_about_a_ticket_that_is_solved(policy: Policy) -> None:
     found = asked(policy, invented(policy, '{"at": "10:31", "solve": true}'), "2027-03-01 11:00")
     assert found.rules == ()
     assert found.coming is None
-    assert [k.words for k in found.kept] == [f"the ticket is {Status.SOLVED}: no rule is asked"]
+    assert [one.words for one in found.remarks] == [f"the ticket is {Status.SOLVED}: no rule is asked"]
 
 
 def test_nothing_is_asked_about_a_ticket_that_is_out_of_scope(policy: Policy) -> None:

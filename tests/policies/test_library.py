@@ -4,14 +4,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from connectors import discover
 from policies.branches import duration_in
 from policies.conditions import leaves
 from policies.document import ALWAYS, dump, parse
 from policies.lint import lint
+from policies.policy import Guards, Policy
 from policies.policy import Path as Way
-from policies.policy import Policy
 from policies.simulate import run_examples
 
 LIBRARY = sorted((Path(__file__).parents[2] / "policies" / "library").glob("*.yaml"))
@@ -29,8 +31,27 @@ def test_a_library_policy_passes_at_least_ten_tests_of_its_own(policy: Policy) -
 
 
 def test_every_rule_of_a_library_policy_is_shown_by_a_test(policy: Policy) -> None:
-    shown = {expectation.get("rule") for example in policy.examples for expectation in example.expect}
-    assert {rule.name for rule in policy.rules} <= shown
+    expectations = [expectation for example in policy.examples for expectation in example.expect]
+    shown = {expectation.get("rule") for expectation in expectations}
+    told = {who for expectation in expectations for who in expectation.get("told", ())}
+    moving = [*(rule for rule in policy.rules if rule.go_to is not None), *policy.come_down]
+    assert {one.name for one in moving} <= shown
+    for rule in policy.rules:
+        assert rule.go_to is not None or {who.address or who.on_call for who in rule.tell} <= told, rule.name
+
+
+def test_everybody_whom_a_library_policy_tells_is_told_in_a_test(policy: Policy) -> None:
+    told = {who for example in policy.examples for one in example.expect for who in one.get("told", ())}
+    for level in policy.levels:
+        if level.mode is None:
+            assert {who.address or who.on_call for who in level.tell} <= told, level.name
+
+
+def test_everything_that_can_hold_a_ticket_of_a_library_policy_is_shown_by_a_test(policy: Policy) -> None:
+    held = {str(one["held"]) for example in policy.examples for one in example.expect if one.get("held", False)}
+    assert ("never escalates" in held) is (policy.guards.never is not None)
+    assert ("out of hours" in held) is any(one.out_of_hours.hold for one in policy.levels if one.out_of_hours)
+    assert ("confirms it" in held) is any(level.needs_confirmation for level in policy.levels)
 
 
 def test_a_library_policy_survives_being_stored(policy: Policy) -> None:
@@ -105,6 +126,21 @@ def test_support_knows_the_holidays_of_its_region(support: str) -> None:
         ("kind: [incident, Incident]", "kind: [question]"),
         ("groups: [Support,", "groups: [Facilities, Support,"),
         ("priority: {at_least: high} ", "priority: {set: normal} "),
+        ("if_not_taken: {remind_every: 15m, at_most: 2", "if_not_taken: {remind_every: 15m, at_most: 3"),
+        ("tell: [specialists.lead@example.com]", "tell: [somebody@example.com]"),
+        ("else: support.lead@example.com}", "else: support.lead@example.com}\n    calendar: always"),
+        ("out_of_hours: {hold_until: office, unless: {tier: platinum}}", "out_of_hours: {hold_until: office}"),
+        ("review_every: 4h", "review_every: 5h"),
+        ("needs_confirmation: [escalation_manager]", "calendar: office"),
+        ("people: [Ada Berg, Ben Cole]", "people: [Ada Berg]"),
+        ("pause_while_blocked: {at_most: 3d clock}", "pause_while_blocked: {at_most: 2d clock}"),
+        ("by_product: {billing:", "by_product: {invoices:"),
+        ("outage|server (is )?down", "server is down"),
+        ("until_sla_breach: 30m clock", "until_sla_breach: 20m clock"),
+        ("tell: [quality@example.com]", "tell: [support.lead@example.com]"),
+        ("    for: 8h ", "    for: 7h "),
+        ("{level: 3, at_most: 10, per: 1h, then: hold}", "{level: 3, at_most: 10, per: 1h, then: warn}"),
+        ("never: {tags: [do_not_escalate]}", "never: {tags: [drill]}"),
     ],
 )
 def test_supports_own_tests_notice_a_change_of_meaning(old: str, new: str) -> None:
@@ -147,6 +183,20 @@ def test_the_service_desk_works_on_p1_and_p2_round_the_clock_and_on_the_rest_in_
         ("pause_while: [pending, on_hold]", "pause_while: [on_hold]"),
         ("issue_types: {none_of: [Change]}", "issue_types: {none_of: [Problem]}"),
         ("{at_least: normal}", "{set: low}"),
+        ("by_product: {network:", "by_product: {printing:"),
+        ("if_not_taken: {remind_every: 15m clock, at_most: 2", "if_not_taken: {remind_every: 15m clock, at_most: 1"),
+        (
+            "out_of_hours: {outside: office, tell: {on_call: Incident manager",
+            "out_of_hours: {outside: office, tell: {on_call: X",
+        ),
+        ("tell: [service.status@example.com]", "go_to: 2"),
+        ("severity: {at_most: P2}", "severity: {at_most: P3}"),
+        ("    for: 30m clock", "    for: 1h clock"),
+        ("at_most: 30m}", "at_most: 45m}"),
+        ("need: [steps_tried]", "need: [product]"),
+        ("never_hold: {severity: {at_least: P2}}", "never_hold: {severity: {at_least: P4}}"),
+        ("never: {tags: [planned-maintenance]}", "never: {tags: [planned]}"),
+        ("people: [Ada Berg, Ben Cole]", "people: [Ada Berg]"),
     ],
 )
 def test_the_service_desks_own_tests_notice_a_change_of_meaning(old: str, new: str) -> None:
@@ -173,6 +223,15 @@ def test_complex_price_negotiations_of_large_customers_go_to_the_sales_director(
         ("level: 3, not_taken_for: 18h", "level: 3, at_level_for: 18h"),
         ("forms: [Offer, Price negotiation]", "forms: [Offer, Complaint]"),
         ("tags: [contract-terms, liability, tender]", "tags: [contract-terms, tender]"),
+        ("{from: office_hours, else: selling}", "selling"),
+        ("by_language: {de:", "by_language: {it:"),
+        ("remind_every: 1h, at_most: 3}", "remind_every: 1h, at_most: 2}"),
+        ("remind_every: 1h, at_most: 3}", "remind_every: 1h, at_most: 3, then: next_level}"),
+        ("out_of_hours: {hold_until: selling", "out_of_hours: {hold_until: always"),
+        ("until_promise: 9h", "until_promise: 8h"),
+        ("tell: [key.accounts@example.com]", "tell: [somebody@example.com]"),
+        ("    for: 18h ", "    for: 17h "),
+        ("never: {tags: [internal-quote]}", "never: {tags: [quote]}"),
     ],
 )
 def test_sales_own_tests_notice_a_change_of_meaning(old: str, new: str) -> None:
@@ -203,6 +262,64 @@ def test_nothing_of_the_strict_protocol_is_ever_held_or_only_observed(strict: Po
     assert {part.mode for part in (*strict.rules, *strict.levels)} == {None}
     assert {rule.wait_if for rule in strict.rules} == {None}
     assert not any("status" in (question.name for question in leaves(rule.when)) for rule in strict.rules)
+    assert {level.out_of_hours for level in strict.levels} == {None}
+    assert {level.needs_confirmation for level in strict.levels} == {()}
+    assert (strict.roles, strict.come_down, strict.pause_linked, strict.calendar_from) == ({}, (), None, None)
+    assert {tier.calendar for tier in strict.tiers} | {level.calendar for level in strict.levels} == {None}
+
+
+def test_the_strict_protocol_has_no_guard_and_none_would_hold_anything(strict: Policy) -> None:
+    never_hold = strict.guards.never_hold
+    assert strict.guards == Guards(never_hold=never_hold)
+    assert never_hold is not None
+    assert [(leaf.name, leaf.value) for leaf in leaves(never_hold)] == [("level", {"at_least": 1})]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 120),
+            st.sampled_from(
+                ["note: /hold, by: Ann", "note: /snooze 8h, by: Ann", "note: /decline", "note: /confirm", "take: true",
+                 "set: {status: pending}", "set: {status: on_hold}", "set: {status: open}", "set: {blocked_by: [X-1]}",
+                 "agent_says: Wait.", "customer_says: I cannot breathe.", "set: {tags: [sepsis]}", "request: 3",
+                 "set: {impact: high, urgency: high}", "note: we look"]
+            ),
+        ),
+        max_size=8,
+    )
+)  # fmt: skip
+@settings(deadline=None, max_examples=40)
+def test_whatever_happens_the_strict_protocol_holds_nothing(happened: list[tuple[int, str]]) -> None:
+    steps = "".join(f'      - {{at: "{9 + at // 60:02}:{at % 60:02}", {what}}}\n' for at, what in happened)
+    expect = "".join(
+        f'      - {{at: "{9 + at // 60:02}:{at % 60:02}", level: 1, held: false}}\n' for at in range(0, 240, 3)
+    )
+    test = f"""\
+  - name: whatever happens
+    ticket: {{site: jira, created: "2027-03-01 09:00"}}
+{f"    steps:{chr(10)}{steps}" if steps else ""}    expect:
+{expect}"""
+    (result,) = run_examples(parse(text_of("strict.yaml").partition("\ntests:\n")[0] + "\ntests:\n" + test))
+    assert [failure for failure in result.failures if "expected held" in failure] == []
+    assert not any("after 5000 looks" in failure for failure in result.failures)
+
+
+GUARDS_THAT_SOMEBODY_ADDS = """
+  min_time_between: 8h
+  per_ticket: {at_most: 1, per: 31d}
+  level_budget: [{level: 2, at_most: 1, per: 31d, then: hold}, {level: 3, at_most: 1, per: 31d, then: hold}]
+  evidence: {for: functional, need: [product], at_most: 24h}
+"""
+
+
+def test_guards_that_somebody_adds_to_the_strict_protocol_hold_nothing_either() -> None:
+    text = text_of("strict.yaml").replace("\nguards:\n", f"\nguards:{GUARDS_THAT_SOMEBODY_ADDS}", 1)
+    full = text.replace("{site: jira, impact", "{site: jira, others: {2: 9, 3: 9}, impact")
+    policy = parse(full)
+    assert policy.guards.per_ticket is not None
+    assert full.count("others") >= 5
+    assert [failure for result in run_examples(policy) for failure in result.failures] == []
 
 
 def test_the_strict_protocol_leaves_nobody_at_the_desk_for_more_than_a_day(strict: Policy) -> None:
@@ -220,6 +337,11 @@ def test_the_strict_protocol_leaves_nobody_at_the_desk_for_more_than_a_day(stric
         ("reopens: {at_least: 1}", "reopens: {at_least: 2}"),
         ("no_human_activity_for: 1h clock", "no_human_activity_for: 2h clock"),
         ("medium: [routine, watch,   serious]", "medium: [routine, watch,   watch]"),
+        ("review_every: 30m clock", "review_every: 35m clock"),
+        ("(breathe|move)", "(move)"),
+        ("{blocked: true, level: 1}", "{blocked: true, level: 2}"),
+        ("on_call: Physician on duty", "on_call: Somebody"),
+        ("rules:\n", "roles: {escalation_manager: {people: The director}}\nrules:\n"),
     ],
 )
 def test_the_strict_protocols_own_tests_notice_a_change_of_meaning(old: str, new: str) -> None:

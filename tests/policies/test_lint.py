@@ -45,6 +45,7 @@ ASKED, DAY = [f"  - {line}\n" for line in (
     "{name: day, when: {unresolved_for: 24h clock}, go_to: 2}",
 )]  # fmt: skip
 TIERS = "[{tier: platinum, organizations: [Globex]}, {tier: vip, tags: [vip]}, {tier: standard}]"
+SHORT = '{mon: "00:00-00:01"}'
 WAITING = "{name: a, when: {unanswered_for: 3h}, go_to: 2, wait_if: {human_active_within: 10m, at_most: 10m}}"
 
 
@@ -635,3 +636,31 @@ def test_hundreds_of_rules_are_linted_in_seconds(number: int) -> None:
     findings: tuple[Finding, ...] = lint(policy(rules))
     assert findings == ()
     assert time.perf_counter() - started < 5
+
+
+# --- what was promised --------------------------------------------------------------------------------------------
+OVERLAP = """\
+{name: r, when: {tags: a, unanswered_for: 3h}, go_to: 2}
+{name: s, when: {tags: b, unanswered_for: 3h}, go_to: 3}
+"""
+PROMISED: list[tuple[str, str, dict[str, str]]] = [
+    ("it leads nowhere", "{name: unreachable, when: {level: 4, unanswered_for: 3h}, go_to: 3}", {}),
+    ("it moves nothing that rule", "{name: behind another, when: {unresolved_for: 48h clock}, go_to: 2}", {}),
+    ("no rule ever leads a ticket up that has", "{name: gap, when: {severity: critical}, go_to: 3}", {"without": DAY}),
+    ("it fires at the same moment as rule", OVERLAP, {}),
+    ("never passes: calendar office has", "{name: long, when: {unanswered_for: 99h}, go_to: 3}", {"hours": SHORT}),
+    ("one more level each time", "{name: again and again, when: {priority: urgent}, go_to: next_level}", {}),
+]
+
+
+@pytest.mark.parametrize(("sentence", "rules", "changed"), PROMISED, ids=[sentence for sentence, _, _ in PROMISED])
+def test_what_was_promised_to_be_found_is_found(sentence: str, rules: str, changed: dict[str, str]) -> None:
+    assert any(sentence in one for one in found(rules, **changed))
+
+
+def test_a_level_without_a_target_for_a_configured_site_is_found() -> None:
+    text = HEAD.replace("board: {field: {team: Net}}", "board/east: {field: {team: Net}}")
+    said = [str(one) for one in lint(parse(text), {"desk/acme": (), "board/east": (), "board/west": ()})]
+    assert said == [
+        "level 2 (Experts): has no target for the configured site board/west: a ticket there would be moved to nobody"
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -33,13 +34,24 @@ ACTS = st.sampled_from(
         "group",
         "fetch",
         "bare",
+        "order",
+        "due",
+        "not due",
+        "block",
+        "unblock",
+        "promise",
     ]
 )
+
+
+def word(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def saves(say: Any, acts: list[tuple[str, bool, bool]]) -> list[Event]:
     """A life in the vendor's order. Each save may be told by two siblings; each event may carry a picture."""
     events, state = [say.born()], {"priority": None, "status": "new", "group": "11", "assignee": None, "tags": ()}
+    state |= {"due_at": None, "blocked_by": ()}
     for number, (act, pictured, sibling) in enumerate(acts, start=1):
         before = dict(state)
         moves = {
@@ -51,21 +63,31 @@ def saves(say: Any, acts: list[tuple[str, bool, bool]]) -> list[Event]:
             "untag": {"tags": ()},
             "assign": {"assignee": f"agent{number}"},
             "group": {"group": "12" if state["group"] == "11" else "11"},
+            "due": {"due_at": say.at(100 + number)},
+            "not due": {"due_at": None},
+            "block": {"blocked_by": (f"K-{number}",)},
+            "unblock": {"blocked_by": ()},
         }
         state.update(moves.get(act, {}))
         picture = say.full(say.at(number), **state)
         told = {"ticket": picture} if pictured else {}
         if act == "fetch":
             events.append(say.event(f"e{number}", number, Kind.FETCHED, None, ticket=picture))
-        elif act in ("reply", "customer", "ask"):
+        elif act == "promise":
+            known = say.full(say.at(number), **state, sla_breach_at=say.at(200 + number))
+            events.append(say.event(f"e{number}", number, Kind.FETCHED, None, ticket=known))
+        elif act in ("reply", "customer", "ask", "order"):
             who = say.ana if act == "customer" else say.tom
-            events.append(say.said(f"e{number}", number, who, "/escalate" if act == "ask" else "Hm", **told))
+            text = {"ask": "/escalate", "order": f"/snooze {number}h"}.get(act, "Hm")
+            events.append(say.said(f"e{number}", number, who, text, act != "order", **told))
+        elif act in ("block", "unblock"):  # no vendor tells of it but by a picture
+            events.append(say.event(f"e{number}", number, Kind.NOTED, None, ticket=picture))
         elif act == "bare":
             events.append(say.event(f"e{number}", number, Kind.NOTED))
         else:
             tags = {"tag": (None, "outage"), "untag": ("outage", None)}
             field = next(iter(moves[act]))
-            change = {"tag": tags[act]} if act in tags else {field: (before[field], state[field])}
+            change = {"tag": tags[act]} if act in tags else {field: (word(before[field]), word(state[field]))}
             if before != state:
                 events.append(say.changed(f"e{number}", number, **change, **told))
             if sibling:  # another fact of the same save shows the same picture a little later

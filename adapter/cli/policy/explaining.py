@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -124,7 +124,8 @@ def _remembered(tools: Tools, ticket: str, policy_name: str | None, said: str | 
         raise Unavailable(f"Nothing was remembered of {ref} {'at that time' if at < now else 'yet'}.")
     policy = chosen or from_store(store, case.pinned or revision or ACTIVE)
     remarks = _remarks(work, case, policy, past=at < now)
-    return _Found(policy=policy, case=case, facts=_facts(settings, site, scope, work, now), at=at, remarks=remarks)
+    facts = tools.finder(settings, store).facts(work, policy, site.mode, now)
+    return _Found(policy=policy, case=case, facts=facts, at=at, remarks=remarks)
 
 
 def _site(settings: Settings, name: str, ticket: str) -> SiteSettings:
@@ -134,19 +135,6 @@ def _site(settings: Settings, name: str, ticket: str) -> SiteSettings:
         what = f"expected a file, or SITE/TICKET with one of the sites {sites}; found {ticket!r}"
         raise click.BadParameter(what, param_hint="TICKET")
     return site
-
-
-def _facts(settings: Settings, site: SiteSettings, scope: str, work: Work, now: datetime) -> Facts:
-    """Return what a look at this ticket would know now."""
-    rules = {where.removeprefix("rule:"): why for where, why in work.switches.items() if where.startswith("rule:")}
-    return Facts(
-        mode=site.mode,
-        mode_since=work.mode_since,
-        paused=work.switches.get("all") or work.switches.get(f"site:{scope}"),
-        paused_rules=rules,
-        adoptive_left=max(settings.guards.adoptive_per_hour - work.adoptive_used, 0),
-        adoptive_again=now + timedelta(minutes=10),
-    )
 
 
 def _remarks(work: Work, case: Case, policy: Policy, *, past: bool) -> tuple[str, ...]:

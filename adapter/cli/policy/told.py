@@ -10,13 +10,17 @@ from datetime import datetime, timedelta
 from adapter.cli.policy.chosen import local, zone
 from policies.calendars import Interval
 from policies.case import Needs
-from policies.conditions import Answer
-from policies.explain import Asked, Coming, Explanation, Kept, Proof, Question
+from policies.explain import Explanation
+from policies.foretold import Coming, Letter
+from policies.inquiry import Asked, Proof, Question, WayDown
 from policies.policy import Policy
+from policies.standing import Kind, Remark
+from policies.wording import listed
 
 _WIDTH = 100
 _LABEL = 8
 _MOST_STRETCHES = 12
+_MOST_LETTERS = 3
 _MARKS = {True: "✓", False: "✗", None: "?"}
 
 
@@ -41,18 +45,22 @@ def told(explanation: Explanation, remarks: Sequence[str] = (), *, full: bool = 
     policy, case, says = explanation.policy, explanation.case, _Says(policy=explanation.policy, now=explanation.now)
     who = " · ".join(part for part in (str(case.ref), case.ticket.key, case.ticket.subject) if part)
     level = policy.level(min(case.level, policy.top))
+    observed = " (observed only: the ticket was not moved)" if explanation.observed else ""
     lines = [
         _cut(who),
-        f"level {level.number} {level.name}, since {local(policy, case.level_since)}",
+        f"level {level.number} {level.name}{observed}, since {local(policy, case.level_since)}",
         f"asked for {local(policy, explanation.now)} {explanation.now.astimezone(zone(policy)):%Z}"
         f" · policy {policy.name}, revision {policy.revision}",
         "═" * _WIDTH,
         *_next(explanation, says),
-        *(line for kept in explanation.kept for line in _line("HELD", _kept(says, kept))),
+        *(line for remark in explanation.remarks for line in _line(remark.kind.value.upper(), _remark(says, remark))),
         *(line for remark in (*remarks, *_adopted(explanation)) for line in _line("NOTE", remark)),
     ]
+    held = {hold.rule for hold in explanation.held}
     for asked in explanation.rules:
-        lines += ["", *_rule(says, asked, full)]
+        lines += ["", *_rule(says, asked, full, held=asked.rule.name in held)]
+    for way in explanation.ways:
+        lines += ["", *_way_down(says, way, full)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -80,15 +88,29 @@ def _next(explanation: Explanation, says: _Says) -> Iterator[str]:
         yield from _coming(says, explanation.immediate, "NOW")
     elif not isinstance(decision, Needs):
         yield from _line("NOW", decision.why)
+    for letter in explanation.letters[:_MOST_LETTERS]:
+        yield from _line("MAIL", _letter(says, letter))
+    if later := explanation.letters[_MOST_LETTERS:]:
+        yield from _line("MAIL", f"and {len(later)} more until {says.at(later[-1].at)}")
     if explanation.coming is not None:
         yield from _coming(says, explanation.coming, "NEXT")
     elif not isinstance(decision, Needs):
-        yield from _line("NEXT", "nothing, unless something happens to the ticket")
+        more = "no move" if explanation.letters else "nothing"
+        yield from _line("NEXT", f"{more}, unless something happens to the ticket")
 
 
-def _kept(says: _Says, kept: Kept) -> str:
-    since = f", since {says.at(kept.since)}" if kept.since is not None else ""
-    return kept.words + since + (f", until {says.at(kept.until)} at the latest" if kept.until is not None else "")
+def _letter(says: _Says, letter: Letter) -> str:
+    when = "now" if letter.at == says.now else f"{says.at(letter.at)}, in {exact(letter.at - says.now)}"
+    return f"{when}: to {listed(letter.notice.to, 'and')}: {letter.notice.subject}"
+
+
+_UNTIL = {Kind.HELD: ", until {} at the latest", Kind.TOLD: ", next {}"}
+
+
+def _remark(says: _Says, remark: Remark) -> str:
+    since = f", since {says.at(remark.since)}" if remark.since is not None else ""
+    until = _UNTIL.get(remark.kind, ", until {}").format(says.at(remark.until)) if remark.until is not None else ""
+    return remark.words + since + until
 
 
 def _coming(says: _Says, coming: Coming, label: str) -> Iterator[str]:
@@ -96,7 +118,8 @@ def _coming(says: _Says, coming: Coming, label: str) -> Iterator[str]:
     if coming.needs:
         yield from _line(label, f"{when}asks the vendor for {', '.join(sorted(coming.needs))}, and decides then")
         return
-    what = "moves to" if coming.written else "would move to, if the mode allowed it,"
+    verb = "comes down to" if coming.down else "moves to"
+    what = verb if coming.written else f"{verb} (observed only: nothing is written)"
     yield from _line(label, f"{when}{what} level {coming.level} {says.policy.level(coming.level).name}")
     yield from _line("", f"because of {coming.why}")
     yield from _line("", "What would stop it:")
@@ -105,14 +128,28 @@ def _coming(says: _Says, coming: Coming, label: str) -> Iterator[str]:
 
 
 # --- the rules ------------------------------------------------------------------------------------------------------
-def _rule(says: _Says, asked: Asked, full: bool) -> Iterator[str]:
+def _rule(says: _Says, asked: Asked, full: bool, *, held: bool) -> Iterator[str]:
     turns = f"; by itself {says.at(asked.turns)}" if asked.turns is not None else ""
-    yield from _deeper(0, f"{_MARKS[asked.so]} {asked.rule.name} → level {asked.to}: {asked.outcome}{turns}")
+    leads = f"level {asked.to}" if asked.rule.go_to is not None else f"tells {listed(asked.rule.tell, 'and')}"
+    yield from _deeper(
+        0, f"{_MARKS[asked.so]} {asked.rule.name} → {leads}: {'fires, and is held' if held else asked.outcome}{turns}"
+    )
     for question in asked.questions:
         yield from _question(says, question, full)
     for counted in asked.causes:
         mark = "counts" if counted.counts else "does not count"
         yield from _deeper(2, f"cause of {says.at(counted.cause.since)}: {mark}, because it {counted.why}")
+
+
+def _way_down(says: _Says, found: WayDown, full: bool) -> Iterator[str]:
+    due = f"; due {says.at(found.due)}" if found.due is not None and found.applies else ""
+    outcome = "not so" if not found.so else f"so since {says.at(found.since)}{due}" if found.since else "so"
+    here = "" if found.applies else "; a person brought it here, so it does not come down by itself"
+    yield from _deeper(0, f"{_MARKS[found.so]} {found.way.name} ↓ level {found.way.go_to}: {outcome}{here}")
+    if found.proof is not None and found.since is not None and found.applies:
+        yield from _counting(says, found.since, found.proof, found.due, 2, full)
+    for question in found.questions:
+        yield from _question(says, question, full)
 
 
 def _question(says: _Says, question: Question, full: bool) -> Iterator[str]:
@@ -123,7 +160,7 @@ def _question(says: _Says, question: Question, full: bool) -> Iterator[str]:
         return
     if question.proof is not None and answer.start is not None:
         yield from _deeper(depth, line)
-        yield from _proof(says, answer, answer.start, question.proof, depth + 2, full)
+        yield from _counting(says, answer.start, question.proof, answer.due, depth + 2, full)
         return
     found = f"found {answer.found}" if answer.found else "nothing found"
     if answer.wanted:
@@ -139,8 +176,8 @@ def _deeper(depth: int, text: str) -> list[str]:
     )  # fmt: skip
 
 
-def _proof(says: _Says, answer: Answer, start: datetime, proof: Proof, depth: int, full: bool) -> Iterator[str]:
-    due = "not while it is paused" if answer.due is None else says.at(answer.due)
+def _counting(says: _Says, start: datetime, proof: Proof, at: datetime | None, depth: int, full: bool) -> Iterator[str]:
+    due = "not while it is paused" if at is None else says.at(at)
     left = f"{exact(proof.left)} to go" if proof.left else "reached"
     yield from _deeper(
         depth, f"{exact(proof.counted)} of {exact(proof.limit)} since {says.at(start)}; {left}; due {due}"

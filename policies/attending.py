@@ -1,0 +1,116 @@
+"""Whom a look tells something although the ticket stays: rules that only tell, reminders, reviews, confirmations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from policies.case import Case, Hold
+from policies.commands import Mode, Notice, Occasion, Recipient
+from policies.handoff import in_words
+from policies.holds import kept_by_order, waits_for_confirmation
+from policies.levels import Level
+from policies.moving import Scene
+from policies.notices import Message, notice
+from policies.reminders import Reminder, not_taken, reminder_name, review, review_name, reviewed, taken_reminded
+from policies.values import spoken
+from policies.verdicts import Verdict
+
+
+class Attention(NamedTuple):
+    """Messages to send now, the case that remembers them, and when the next one is due."""
+
+    case: Case
+    notices: tuple[Notice, ...] = ()
+    next_look: datetime | None = None
+
+
+def told_by_rules(scene: Scene, verdicts: Sequence[Verdict]) -> tuple[Notice, ...]:
+    """Return the messages of rules that only tell and have a new cause."""
+    speaking = [v for v in verdicts if v.new and v.rule.go_to is None]
+    level = scene.policy.level(scene.case.level)
+    written = (
+        _message(
+            scene, level, Occasion.RULE, v.rule.name, v.rule.tell, v.rule.name,
+            "; ".join(in_words(a) for a in v.finding.support), tuple(sorted(cause.id for cause in v.causes)),
+        )
+        for v in speaking
+        if Mode.least(scene.facts.mode, v.rule.mode) is Mode.ACT
+    )  # fmt: skip
+    return tuple(one for one in written if one is not None)
+
+
+def asked_to_confirm(scene: Scene, held: Sequence[Hold]) -> tuple[Notice, ...]:
+    """Return the messages to those who may confirm a move that is held for them, once for each such hold."""
+    before = {(hold.rule, hold.level, hold.since) for hold in scene.case.held}
+    new = (h for h in held if waits_for_confirmation(h) and (h.rule, h.level, h.since) not in before)
+    return tuple(written for hold in new if (written := _asked(scene, hold)) is not None)
+
+
+def _asked(scene: Scene, hold: Hold) -> Notice | None:
+    level = scene.policy.level(hold.level)
+    if Mode.least(scene.facts.mode, level.mode) is not Mode.ACT:
+        return None
+    to = tuple(who for role in level.needs_confirmation for who in scene.policy.roles[role].tell)
+    asks = "please confirm with /confirm in an internal comment, or /decline"
+    return _message(scene, level, Occasion.CONFIRMATION, hold.rule, to, asks, f"{hold.rule} asks for it", (hold.since,))
+
+
+def attended(scene: Scene, case: Case) -> Attention:
+    """Remind those who should take the ticket, or review it, at the level where it stands."""
+    level = scene.policy.level(case.level)
+    if level.if_not_taken is None and level.review_every is None:
+        return Attention(case)
+    if Mode.least(scene.facts.mode, level.mode) is not Mode.ACT or scene.facts.paused is not None:
+        return Attention(case)
+    ordered = kept_by_order(scene.policy, case, scene.now)
+    if ordered is not None:
+        return Attention(case, next_look=ordered[1])
+    moment, found, looks = scene.moment(case), list[Notice](), list[datetime]()
+    reminder, coming = not_taken(level, case, moment)
+    looks += [coming] if coming is not None else []
+    if reminder is not None:
+        case = taken_reminded(case, reminder)
+        found += _reminded(scene, level, case, reminder)
+    due, coming = review(level, case, moment)
+    looks += [coming] if coming is not None else []
+    if due is not None:
+        case = reviewed(case, due, scene.now)
+        found += _reviewed(scene, level, case, due)
+    return Attention(case, tuple(found), min(looks, default=None))
+
+
+def _reminded(scene: Scene, level: Level, case: Case, reminder: Reminder) -> Iterator[Notice]:
+    waited = spoken(scene.now - reminder.since)
+    why = f"nobody has taken it for {waited} (reminder {reminder.number} of {reminder.most})"
+    marks = (case.level_since, reminder.number)
+    name = reminder_name(level)
+    written = _message(scene, level, Occasion.NOT_TAKEN, name, level.tell, "please take it", why, marks)
+    yield from [written] if written is not None else []
+
+
+def _reviewed(scene: Scene, level: Level, case: Case, due: Reminder) -> Iterator[Notice]:
+    why = f"nobody from support has changed or said anything for {spoken(scene.now - due.since)}"
+    marks = (due.since, due.number)
+    name = review_name(level)
+    written = _message(scene, level, Occasion.REVIEW, name, level.tell, "please review it", why, marks)
+    yield from [written] if written is not None else []
+
+
+def _message(
+    scene: Scene,
+    level: Level,
+    occasion: Occasion,
+    rule: str,
+    to: tuple[Recipient, ...],
+    asks: str,
+    why: str,
+    marks: tuple[object, ...],
+) -> Notice | None:
+    return notice(
+        Message(
+            policy=scene.policy, case=scene.case, level=level, occasion=occasion, rule=rule, to=to, asks=asks,
+            why=f"{why}.", now=scene.now, marks=marks,
+        )
+    )  # fmt: skip

@@ -1,0 +1,93 @@
+"""A move down, once it is decided: what is given back, the note, and who is told that it is over."""
+
+from __future__ import annotations
+
+from policies.case import Before, Decision
+from policies.commands import Command, Line, Mode, Note, Occasion, Span, Speech, Take
+from policies.descent import Descent, given_back, priority_before, unchanged
+from policies.handoff import MARK, in_words
+from policies.levels import Level
+from policies.model import Priority
+from policies.moving import Scene, moved_case, operation_id
+from policies.notices import Message, notice
+from policies.placing import Placement
+from policies.policy import ComeDown
+from policies.values import spoken
+
+
+def descended(scene: Scene, found: Descent, way: ComeDown, place: Placement) -> Decision:
+    """Return the decision that brings the ticket down again.
+
+    It goes back to where it was at the lower level, if it was there and nobody has moved it since; to a level where it
+    never was, it goes by that level's own target (`place`).
+    """
+    level, why = scene.policy.level(way.go_to), _why(scene, found, way)
+    command = _command(scene, level, way, place, why)
+    observed = command.mode is Mode.OBSERVE
+    over = Message(
+        policy=scene.policy, case=scene.case, level=level, occasion=Occasion.CAME_DOWN, rule=way.name,
+        to=scene.policy.level(scene.case.level).tell, asks="it came down again, nothing more is asked", why=f"{why}.",
+        now=scene.now, marks=(command.operation,),
+    )  # fmt: skip
+    told = notice(over) if command.mode is Mode.ACT else None
+    return Decision(
+        case=moved_case(scene, scene.case, command, way.name, None),
+        events=scene.fresh,
+        command=None if observed else command,
+        observed=command if observed else None,
+        fired=(way.name,),
+        why=why,
+        given_up=scene.given_up,
+        notices=(told,) if told is not None else (),
+    )
+
+
+def _why(scene: Scene, found: Descent, way: ComeDown) -> str:
+    answers = found.finding.answers if found.finding is not None else ()
+    so = "; ".join(in_words(answer) for answer in answers)
+    return f"{way.name}: {so}, for {spoken(scene.now - (found.since or scene.now))} (limit {way.lasting})"
+
+
+def _command(scene: Scene, level: Level, way: ComeDown, place: Placement, why: str) -> Command:
+    case = scene.case
+    before: Before | None = given_back(case, way.go_to)
+    restore = unchanged(case, before) if before is not None else {}
+    moves = before is None and level.take is Take.OWNERSHIP
+    priority = priority_before(case, before) if before is not None else None
+    mode = Mode.least(scene.facts.mode, level.mode)
+    operation = operation_id(case, way.go_to, way.name, str(case.level_since))
+    return Command(
+        operation=operation,
+        level=level.number,
+        level_before=case.level,
+        level_name=level.name,
+        take=Take.OWNERSHIP if restore or moves else Take.OVERSIGHT,
+        target=place.target if moves else {},
+        priority=priority,
+        note=_note(scene, level, mode, why, _changed(scene, level, bool(restore), priority), operation),
+        mode=mode,
+        fallbacks=place.fallbacks if moves else (),
+        restore=restore,
+    )
+
+
+def _changed(scene: Scene, level: Level, restored: bool, priority: Priority | None) -> str:
+    ticket = scene.case.ticket
+    changed = [f"level {scene.case.level} → {level.number}"]
+    changed += ["back to where it was before"] if restored else []
+    if priority is not None:
+        changed.append(f"priority {ticket.priority.word if ticket.priority else 'none'} → {priority.word}")
+    return "; ".join(changed)
+
+
+def _note(scene: Scene, level: Level, mode: Mode, why: str, changed: str, operation: str) -> Note:
+    headline = Span(text=f"▼ Level {level.number} · {level.name}: the escalation is over.", speech=Speech.STRONG)
+    mark = f"{MARK} · policy {scene.policy.revision} · op {operation}"
+    return Note(
+        lines=(
+            Line(spans=(headline,)),
+            Line(label="Why", spans=(Span(text=f"{why}."),)),
+            Line(label="Changed" if mode is Mode.ACT else "Suggested", spans=(Span(text=changed),)),
+            Line(spans=(Span(text=mark),)),
+        )
+    )
