@@ -75,12 +75,12 @@ class Hold:
 class Case:
     """What is remembered of one ticket between looks.
 
-    `adopted_at`: causes that arose before it do not count. `pinned`: the policy revision of an escalated case
-    (decision 10). `told`: the sort key of the newest event folded into `ticket` and `story`. `left_by`: who had the
-    ticket when it came to its level. `moved_at`: when we moved it, latest last. `before`: what to restore on the way
-    down, the highest level last. `calm`: since when a reason to come down has been so, by its name. `promised`: the
-    resolution time that was told when it came to its level. `reminded`, `reviewed`: how often people were reminded at
-    this level, and `reviewed_at` the last time of the latter.
+    `adopted_at`: causes that arose before it do not count. `pinned`: the policy revision of an escalated case (decision
+    10). `told`: the sort key of the newest event folded into `ticket` and `story`. `left_by`: who had the ticket when
+    it came to its level. `moved_at`: when we moved it, latest last. `before`: what to restore on the way down, the
+    highest level last. `calm`: since when a reason to come down has been so, by its name. `promised`: the resolution
+    time that was told when it came to its level. `returned`: it came down to its level. `reminded`, `reviewed`: how
+    often people were reminded at this level, and `reviewed_at` the last time of the latter.
     """
 
     ref: TicketRef
@@ -105,6 +105,7 @@ class Case:
     before: tuple[Before, ...] = ()
     calm: Mapping[str, datetime] = field(default_factory=dict)
     promised: datetime | None = None
+    returned: bool = False
     reminded: int = 0
     reviewed: int = 0
     reviewed_at: datetime | None = None

@@ -35,8 +35,9 @@ class Moment:
     """All that a question may look at.
 
     `clock_for` gives the clock a duration counts on. `left_by` is who had the ticket before it came to this level.
-    `promised` is the resolution time that was told then. `fetched` is what the vendor has just been asked for: what it
-    did not tell then, it does not have. `known_at`: a later moment still counts with what was known at the first.
+    `promised` is the resolution time that was told then; `returned`: it came down to this level again. `fetched` is
+    what the vendor has just been asked for: what it did not tell then, it does not have. `known_at`: a later moment
+    still counts with what was known at the first.
 
     The rest is kept because several rules ask the same: what questions rest on (`readings`), when those that wait for
     a time turn true (`dues`), and full answers, of those that time cannot change (`found`) and of those it can.
@@ -51,6 +52,7 @@ class Moment:
     clock_for: Callable[[Duration], Clock]
     left_by: str | None = None
     promised: datetime | None = None
+    returned: bool = False
     fetched: frozenset[str] = frozenset()
     known_at: datetime | None = None
     readings: dict[Callable[[Moment], Any], Any] = field(default_factory=dict)
@@ -62,8 +64,9 @@ class Moment:
         """Return the same situation at a later time (spelled out: `replace` costs more than all the rest of a look)."""
         return Moment(
             policy=self.policy, ticket=self.ticket, story=self.story, level=self.level, level_since=self.level_since,
-            now=now, clock_for=self.clock_for, left_by=self.left_by, promised=self.promised, fetched=self.fetched,
-            known_at=self.known_at or self.now, readings=self.readings, dues=self.dues, found=self.found,
+            now=now, clock_for=self.clock_for, left_by=self.left_by, promised=self.promised, returned=self.returned,
+            fetched=self.fetched, known_at=self.known_at or self.now, readings=self.readings, dues=self.dues,
+            found=self.found,
         )  # fmt: skip
 
     def read(self, reading: Callable[[Moment], Any]) -> Any:

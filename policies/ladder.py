@@ -110,6 +110,7 @@ def at_level(case: Case, level: int, since: datetime) -> Case:
         before=tuple(before for before in case.before if before.level <= level),
         calm={},
         promised=None,
+        returned=False,
         reminded=0,
         reviewed=0,
         reviewed_at=None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from policies.case import Before, Decision
 from policies.commands import Command, Line, Mode, Note, Occasion, Span, Speech, Take
 from policies.descent import Descent, given_back, priority_before, unchanged
@@ -31,7 +33,7 @@ def descended(scene: Scene, found: Descent, way: ComeDown, place: Placement) -> 
     )  # fmt: skip
     told = notice(over) if command.mode is Mode.ACT else None
     return Decision(
-        case=moved_case(scene, scene.case, command, way.name, None),
+        case=replace(moved_case(scene, scene.case, command, way.name, None), returned=True),
         events=scene.fresh,
         command=None if observed else command,
         observed=command if observed else None,

@@ -101,6 +101,7 @@ def moment_of(
         clock_for=clock_for,
         left_by=case.left_by,
         promised=case.promised,
+        returned=case.returned,
         fetched=facts.fetched,
     )
 

@@ -237,8 +237,12 @@ def _need(name: str) -> str:
 def of_role(policy: Policy, name: str, role: People) -> Words:
     """Say who has a role, how they are reached, and what they may do."""
     levels = [f"level {level.number} {level.name}" for level in policy.levels if name in level.needs_confirmation]
-    may = [f"agree to a move to {say.listed(levels, 'and')}, or decline it"] if levels else []
-    may += ["let a ticket rest, hold it where it is, and release it"] if name == MANAGER else []
+    may = [f"agree to a move to {say.listed(levels, 'and')} (/confirm), or not (/decline)"] if levels else []
+    may += (
+        ["let a ticket rest (/snooze 4h), hold it where it is (/hold), and end both (/release)"]
+        if name == MANAGER
+        else []
+    )
     told = {
         "people": [say.listed(role.people, "and")],
         "told at": [say.recipients(role.tell)] if role.tell else [],

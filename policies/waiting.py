@@ -112,6 +112,8 @@ def _not_taken(moment: Moment) -> Start:
     spoken_since = any(at >= since for who, at in story.spoke.items() if who != moment.left_by)
     if spoken_since or (story.taken_at is not None and story.taken_at >= since):
         return Start(None, f"taken by {story.taken_by or 'an agent'}")
+    if moment.returned and moment.ticket.assignee is not None:  # who had it before has it again
+        return Start(None, f"taken by {moment.ticket.assignee}")
     return Start(since)
 
 

@@ -168,3 +168,25 @@ def test_the_next_look_is_when_time_alone_begins_or_ends_a_reason(say: Any) -> N
     assert decision.next_look == say.at(160)
     assert tested.look(160).next_look == say.at(220)
     assert tested.look(220).case.level == 1
+
+
+def test_a_ticket_that_comes_back_to_whoever_has_it_counts_as_taken(say: Any) -> None:
+    rules = "  - {name: asked, when: {requested_by_staff: true}, go_to: requested_level}"
+    rules += "\n  - {name: idle, when: {level: 2, not_taken_for: 30m}, go_to: 3}"
+    more = "come_down: [{name: answered, from: 4, when: {answered: true}, for: 1h, go_to: 2}]"
+    levels = LEVELS + "  - {level: 4, name: Four, take: oversight, targets: {desk: {followers: [coo]}}}\n"
+    for taken in (True, False):
+        tested = say.desk(say.ladder(rules, levels, more))
+        tested.look(0, say.born())
+        tested.look(1, say.said("c1", 1, say.tom, "/escalate 2", public=False))
+        tested.written(1)
+        if taken:
+            tested.look(5, say.changed("take", 5, say.eva, assignee=(None, "eva")))
+        tested.look(10, say.said("c2", 10, say.tom, "/escalate 4", public=False))
+        tested.written(10)
+        tested.look(20, say.said("c3", 20, say.eva, "Solved?"))
+        tested.look(80)
+        assert tested.level == 2
+        tested.written(80)
+        tested.look(111)
+        assert tested.level == (2 if taken else 3)

@@ -206,6 +206,14 @@ def test_a_narrow_rule_with_something_of_its_own_is_left_alone(rule: str) -> Non
     assert found(rule) == []
 
 
+def test_open_hours_that_depend_on_the_customer_are_not_those_of_one_calendar() -> None:
+    rules = "{name: a, when: {no_human_activity_for: 4h}, go_to: 2}\n"
+    rules += "{name: b, when: {no_human_activity_for: 8h}, go_to: 2, calendar: office}"
+    assert len(found(rules)) == 1
+    text = policy(rules).text.replace("{calendar: office, pause", "{calendar: {from: hours, else: office}, pause")
+    assert lint(parse(text)) == ()
+
+
 def test_a_rule_that_only_observes_does_not_make_another_needless() -> None:
     observed = "{name: a, when: {unanswered_for: 3h}, go_to: 2, mode: observe}"
     narrow = "{name: b, when: {tier: vip, unanswered_for: 3h}, go_to: 2}"
