@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-.PHONY: help install demo test check format bench reference lock clean
+.PHONY: help install demo test check format bench mutants reference lock clean
 
 BIN := .venv/bin
 LOCK := requirements/requirements.lock
@@ -44,6 +44,10 @@ bench: $(READY)  ## Measure; docs/benchmarks.md says what the figures mean
 
 reference: $(READY)  ## Write docs/reference.md from the program
 	@$(BIN)/stepladder policy reference > docs/reference.md
+
+mutants: $(READY)  ## Change the deciding rooms in small ways and see what no test notices; docs/testing.md explains
+	@$(PIP) install mutmut==3.8.1
+	@nice -n 19 $(BIN)/python tests/bench/mutants.py $(ARGS)
 
 lock: $(BIN)/python  ## Choose the newest versions that fit pyproject.toml and write the lock file
 	@$(PIP) install uv

@@ -217,7 +217,7 @@ class Clock:
         return self.calendar.elapsed(start, end) if self.calendar else max(utc(end) - utc(start), _ZERO)
 
     def _pauses(self, now: datetime) -> list[Pause]:
-        return sorted((pause for pause in self.pauses if pause.start < now), key=lambda pause: pause.start)
+        return sorted((pause for pause in self.pauses if pause.start <= now), key=lambda pause: pause.start)
 
 
 duration = Duration.parse

@@ -200,7 +200,9 @@ def _tried(handoff: Handoff) -> tuple[Span, ...]:
     spans: list[Span] = []
     for said in handoff.case.story.tried:
         spans += [Span(text=" · ")] if spans else []
-        spans.append(Span(text=_quote(said.text)[1:-1], speech=Speech.QUOTE))
+        mark, _, rest = said.text.partition(":")
+        words = rest.strip() if mark.strip().casefold() == "tried" else said.text  # the label says it already
+        spans.append(Span(text=_quote(words)[1:-1], speech=Speech.QUOTE))
         spans += [Span(text=f" ({by})")] if (by := _said(said.by)) else []
     return tuple(spans) or (_NOT_RECORDED,)
 

@@ -139,7 +139,7 @@ def _word(wanted: Wanted) -> Order | None:
     begin = max((cause.since for cause in wanted.verdict.causes), default=wanted.now)
     orders = [o for o in story.orders if o.verb in ("confirm", "decline") and o.level in (None, level.number)]
     asked = [
-        Order(id=r.id, at=r.at, verb="confirm", by_id=r.by or "", by=r.by, level=r.level)
+        Order(id=r.id, at=r.at, verb="confirm", by_id=r.by_id, by=r.by, level=r.level)
         for r in story.requests
         if r.level == level.number
     ]

@@ -231,7 +231,7 @@ def test_the_next_level_gets_all_that_is_known_so_that_nobody_asks_twice(say: An
     decision = handed_over(say)
     told = lines(decision.command.note)
     assert told["Problem"] == "“No VPN since the update” · their last words: “4.2, as I wrote.” (09:08 UTC)"
-    assert told["Tried so far"] == "tried: a restart, and the old client (Tom Ito)"
+    assert told["Tried so far"] == "a restart, and the old client (Tom Ito)"
     assert told["Last told the customer"] == "“Which version do you use?” (09:05 UTC)"
     assert told["Customer"] == "Ana Ruiz · waiting for an answer 30 min, since 09:08 UTC"
     assert told["Why"] == "waits: level 1; unanswered for 30 min (limit 30m)."

@@ -51,7 +51,7 @@ def test_only_what_staff_marked_as_tried_is_told_as_tried(say: Any) -> None:
         say.said("b", 6, say.ana, "Tried: everything"),
     ]
     text = moved(say, events=events).command.note.text
-    assert "Tried so far: Tried: cache, re-sync (Tom Ito) · asked: the version (Tom Ito)" in text
+    assert "Tried so far: cache, re-sync (Tom Ito) · asked: the version (Tom Ito)" in text
 
 
 def test_the_reason_has_the_numbers_that_were_compared_and_what_did_not_count(say: Any) -> None:
