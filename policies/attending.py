@@ -41,20 +41,21 @@ def told_by_rules(scene: Scene, verdicts: Sequence[Verdict]) -> tuple[Notice, ..
     return tuple(one for one in written if one is not None)
 
 
-def asked_to_confirm(scene: Scene, held: Sequence[Hold]) -> tuple[Notice, ...]:
+def asked_to_confirm(scene: Scene, verdicts: Sequence[Verdict], held: Sequence[Hold]) -> tuple[Notice, ...]:
     """Return the messages to those who may confirm a move that is held for them, once for each such hold."""
     before = {(hold.rule, hold.level, hold.since) for hold in scene.case.held}
     new = (h for h in held if waits_for_confirmation(h) and (h.rule, h.level, h.since) not in before)
-    return tuple(written for hold in new if (written := _asked(scene, hold)) is not None)
+    found = {v.rule.name: "; ".join(in_words(a) for a in v.finding.support) for v in verdicts}
+    return tuple(written for hold in new if (written := _asked(scene, hold, found.get(hold.rule, ""))) is not None)
 
 
-def _asked(scene: Scene, hold: Hold) -> Notice | None:
+def _asked(scene: Scene, hold: Hold, found: str) -> Notice | None:
     level = scene.policy.level(hold.level)
     if Mode.least(scene.facts.mode, level.mode) is not Mode.ACT:
         return None
     to = tuple(who for role in level.needs_confirmation for who in scene.policy.roles[role].tell)
     asks = "please confirm with /confirm in an internal comment, or /decline"
-    return _message(scene, level, Occasion.CONFIRMATION, hold.rule, to, asks, f"{hold.rule} asks for it", (hold.since,))
+    return _message(scene, level, Occasion.CONFIRMATION, hold.rule, to, asks, f"{hold.rule}: {found}", (hold.since,))
 
 
 def attended(scene: Scene, case: Case) -> Attention:
@@ -82,11 +83,11 @@ def attended(scene: Scene, case: Case) -> Attention:
 
 
 def _reminded(scene: Scene, level: Level, case: Case, reminder: Reminder) -> Iterator[Notice]:
-    waited = spoken(scene.now - reminder.since)
-    why = f"nobody has taken it for {waited} (reminder {reminder.number} of {reminder.most})"
+    why = f"nobody has taken it for {spoken(scene.now - reminder.since)}"
+    asks = f"reminder {reminder.number} of {reminder.most}: please take it"
     marks = (case.level_since, reminder.number)
     name = reminder_name(level)
-    written = _message(scene, level, Occasion.NOT_TAKEN, name, level.tell, "please take it", why, marks)
+    written = _message(scene, level, Occasion.NOT_TAKEN, name, level.tell, asks, why, marks)
     yield from [written] if written is not None else []
 
 

@@ -20,7 +20,7 @@ from policies.holds import SIBLINGS, SIBLINGS_WAIT
 from policies.ladder import adopted, followed, has_ended, in_scope
 from policies.lowering import descended
 from policies.model import Event, Kind, Ticket
-from policies.moments import Clocks, customers_calendar
+from policies.moments import Clocks
 from policies.moving import Scene, climbed
 from policies.placing import Placement, placement
 from policies.policy import Policy
@@ -122,16 +122,14 @@ def _decided(
         why = f"the ticket is {case.story.ended or case.ticket.status}"
         case = replace(case, held=(), waiting_since=None, calm={})
         return Decision(case=case, events=fresh, why=why, given_up=given_up)
-    _, unknown = customers_calendar(policy, case.ticket)
-    if unknown is not None and unknown not in facts.fetched:
-        return Needs(fields=frozenset({unknown}))
-    scene = Scene(policy, case, fresh, facts, now, Clocks(policy, case), given_up)
+    clocks = Clocks(policy, case)
+    if clocks.unknown is not None and clocks.unknown not in facts.fetched:
+        return Needs(fields=frozenset({clocks.unknown}))
+    scene = Scene(policy, case, fresh, facts, now, clocks, given_up)
     found = survey(policy, case, facts, now, scene.clocks)
     verdicts = found.verdicts
-    best = max((v.to for v in verdicts if v.new and v.paused is None), default=case.level)
-    needs = {n for v in verdicts if _matters(v, max(best, case.level)) for n in v.finding.needs}
-    if needs - facts.fetched:
-        return Needs(fields=frozenset(needs))
+    if (needs := _needed(verdicts, case.level)) - facts.fetched:
+        return Needs(fields=needs)
     choice = chosen(scene, verdicts)
     if isinstance(choice, Needs):
         return choice
@@ -140,9 +138,13 @@ def _decided(
     return _stayed(scene, found, choice)
 
 
-def _matters(verdict: Verdict, best: int) -> bool:
-    """Say whether the outcome depends on a rule that cannot be answered yet."""
-    return verdict.finding.value is None and (verdict.to > best or verdict.rule.go_to is None)
+def _needed(verdicts: Sequence[Verdict], level: int) -> frozenset[str]:
+    """Return what must be known because the outcome depends on it: a rule that may yet win, or tell somebody."""
+    unknown = [v for v in verdicts if v.finding.value is None]
+    if not unknown:
+        return frozenset()
+    best = max((v.to for v in verdicts if v.new and v.paused is None), default=level)
+    return frozenset().union(*[v.finding.needs for v in unknown if v.to > max(best, level) or v.rule.go_to is None])
 
 
 def _climbed(scene: Scene, found: Survey, choice: Choice, winner: Verdict, place: Placement) -> Decision:
@@ -156,7 +158,7 @@ def _climbed(scene: Scene, found: Survey, choice: Choice, winner: Verdict, place
         case=case,
         trace=found.traces(winner),
         next_look=_first(scene, looks),
-        notices=(*moved.notices, *told_by_rules(scene, counted), *asked_to_confirm(scene, choice.held)),
+        notices=(*moved.notices, *told_by_rules(scene, counted), *asked_to_confirm(scene, found.verdicts, choice.held)),
     )
 
 
@@ -167,7 +169,7 @@ def _stayed(scene: Scene, found: Survey, choice: Choice) -> Decision | Needs:
         return Needs(fields=below.needs)
     way, choice = way_down(scene, choice, below)
     counted, trace = choice.counted(found.verdicts), found.traces(None)
-    told = (*told_by_rules(scene, counted), *asked_to_confirm(scene, choice.held))
+    told = (*told_by_rules(scene, counted), *asked_to_confirm(scene, found.verdicts, choice.held))
     case = after_firing(scene.case, counted, scene.now)
     if way is not None:
         place = placement(scene.policy.level(way.go_to), scene.moment(case))

@@ -234,7 +234,10 @@ def level_budget(policy: Policy, level: int) -> LevelBudget | None:
     return next((budget for budget in policy.guards.level_budgets if budget.level == level), None)
 
 
-_EVIDENCE = "what was tried or asked must be recorded first: "
+_EVIDENCE = "this must be recorded first: "
+
+
+_TRIED = "what was tried, in an internal comment with a line `tried: …`"
 
 
 def _without_evidence(wanted: Wanted, guards: Guards) -> Hold | None:
@@ -250,8 +253,8 @@ def _without_evidence(wanted: Wanted, guards: Guards) -> Hold | None:
     until = _ends(wanted, since, gate.at_most)
     if until is not None and until <= wanted.now:
         return None
-    how = "an internal comment that begins with `tried:`" if missing == ["steps_tried"] else "fill it in"
-    return wanted.held(f"{_EVIDENCE}{', '.join(missing)} ({how})", until, since)
+    words = [_TRIED if need == "steps_tried" else f"the field {need.removeprefix('custom.')}" for need in missing]
+    return wanted.held(f"{_EVIDENCE}{', '.join(words)}", until, since)
 
 
 def _recorded(need: str, case: Case) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -54,6 +54,7 @@ def notice(message: Message) -> Notice | None:
     key = message.case.ticket.key or message.case.ref.id
     level = f"level {message.level.number} · {message.level.name}"
     subject = f"{key}: {level}: {message.asks}"
+    message = replace(message, to=to)
     return Notice(
         operation=message.operation,
         occasion=message.occasion,
@@ -74,6 +75,7 @@ def _lines(message: Message, key: str) -> Iterable[Line]:
     yield Line(label="Expected resolution", spans=(Span(text=_expected(message)),))
     yield Line(label="Why", spans=(Span(text=message.why),))
     yield Line(label="Customer", spans=(Span(text=_customer(message)),))
+    yield Line(label="Told", spans=(Span(text=", ".join(map(str, message.to))),))
     if case.ticket.url:
         yield Line(label="Open", spans=(Span(text=case.ticket.url),))
     yield Line(spans=(Span(text=f"{MARK} · policy {message.policy.revision} · op {message.operation}"),))

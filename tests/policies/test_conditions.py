@@ -120,6 +120,15 @@ def test_a_time_question_knows_when_it_turns(say: Any) -> None:
     assert (answer.value, answer.due, answer.found, answer.wanted) == (False, say.at(120), "30 min", "2h")
 
 
+def test_a_later_moment_counts_with_what_was_known_at_the_first(say: Any) -> None:
+    policy = say.policy("when: {unresolved_for: 1h}, go_to: 4")
+    _, ticket, story = say.told([say.born(), say.changed("e", 20, say.tom, status=("new", "pending"))])
+    case = Case(ref=say.ref, level_since=say.at(0), ticket=ticket, story=story)
+    first = moment_of(policy, Clocks(policy, case).of(policy.rules[0]), case, Facts(), say.at(10))  # before the pause
+    [answer] = policy.rules[0].when.ask(first.later(say.at(60))).answers
+    assert (answer.value, answer.due) == (True, say.at(60))
+
+
 def test_the_requesters_first_agent_who_had_it_before_does_not_take_it_by_commenting(say: Any) -> None:
     desk = say.desk(say.policy("when: {tags: outage}, go_to: 2", "when: {not_taken_for: 30m, level: 2}, go_to: 3"))
     desk.look(0, say.born(tags=("outage",), assignee="tom"))

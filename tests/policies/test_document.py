@@ -16,6 +16,7 @@ from policies.levels import PriorityChange, Step
 from policies.model import Priority, Status
 from policies.policy import Path as Way
 from policies.policy import Policy
+from policies.values import Wrong
 
 ROOT = Path(__file__).parents[2]
 
@@ -452,7 +453,7 @@ ODD = [
 def test_a_condition_takes_a_value_or_says_what_is_wrong_with_it(name: str, value: object) -> None:
     try:
         conditions.leaf(name, value)
-    except conditions.Wrong as wrong:
+    except Wrong as wrong:
         said = str(wrong)
     else:
         said = "taken"

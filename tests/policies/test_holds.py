@@ -116,7 +116,7 @@ def test_experts_get_a_ticket_when_what_was_tried_is_recorded_or_after_the_longe
     tested.look(0, say.born())
     decision = tested.look(30)
     assert tested.level == 1
-    assert hold(tested).reason.startswith("what was tried or asked must be recorded first: steps_tried")
+    assert hold(tested).reason.startswith("this must be recorded first: what was tried, in an internal comment")
     assert hold(tested).until == decision.next_look == say.at(150)
     tested.look(60)
     assert hold(tested).until == say.at(150)  # it is not waited anew with every look

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from policies.case import Case, Facts
-from policies.conditions import Answer, Wrong, leaf
+from policies.conditions import Answer, leaf
 from policies.document import PolicyError, parse
 from policies.moments import Clocks, moment_of
 from policies.patterns import LONGEST, LOOKED_AT, compiled
+from policies.values import Wrong
 
 
 def asked(say: Any, patterns: Any, *events: Any, fetched: Any = ()) -> Answer:

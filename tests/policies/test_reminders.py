@@ -90,12 +90,12 @@ def test_a_reminder_names_the_issue_the_level_and_the_expected_resolution_time(s
     tested = escalated(say)
     [notice] = tested.look(50).notices
     assert [str(who) for who in notice.to] == ["lead@acme.example", "Duty (on call)"]
-    assert notice.subject == "#1: level 2 · Two: please take it"
+    assert notice.subject == "#1: level 2 · Two: reminder 1 of 3: please take it"
     lines = dict(line.split(": ", 1) for line in notice.note.text.splitlines() if ": " in line)
     assert lines["Issue"] == "#1 “It does not work”"
     assert lines["Level"] == "2 · Two (Knows it all.)"
     assert lines["Expected resolution"] == "by Mon 01 Mar 13:30 UTC"
-    assert lines["Why"] == "nobody has taken it for 20 min (reminder 1 of 3)."
+    assert lines["Why"] == "nobody has taken it for 20 min."
 
 
 def test_every_message_has_an_identity_of_its_own_and_keeps_it(say: Any) -> None:
