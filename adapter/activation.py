@@ -9,12 +9,14 @@ from datetime import datetime
 from adapter.records import Store
 from adapter.settings import Settings
 from adapter.targets import unfit
-from connectors.contract import Connector
+from connectors.contract import Connector, SiteSettings
 from policies.configured import Sites
 from policies.document import dump, overdue, parse
+from policies.findings import Finding, placed
 from policies.lint import lint
 from policies.policy import Policy
 from policies.simulate import ExampleResult, run_examples
+from policies.source import PolicyError, Problem
 
 KINDS = ("error", "warning")
 
@@ -47,12 +49,13 @@ def check(
     """
     policy = parse(text, source=source)
     findings = lint(policy, _sites(settings) if settings is not None else None)
-    found = {kind: [f"{source}:{f.line}: {f}" for f in findings if f.severity == kind] for kind in KINDS}
+    findings += placed(policy, overdue(policy, now.date()))
+    found = {kind: [_shown(policy, f, source) for f in findings if f.severity == kind] for kind in KINDS}
     return Report(
         policy=policy,
         results=run_examples(policy),
         problems=(*unfit(policy, source, vendors), *found["error"]),
-        warnings=(*found["warning"], *overdue(policy, now.date()), *_untested(policy, source)),
+        warnings=(*found["warning"], *_untested(policy, source)),
     )
 
 
@@ -64,9 +67,21 @@ def activate(report: Report, store: Store, now: datetime) -> None:
     store.activate(report.policy.revision, report.policy.name, dump(report.policy), now)
 
 
+def _shown(policy: Policy, finding: Finding, source: str) -> str:
+    """Write a finding with its place: the line itself and a caret."""
+    problem = Problem(line=finding.line, column=finding.column, message=str(finding), width=finding.width)
+    return str(PolicyError([problem], policy.text, source))
+
+
 def _untested(policy: Policy, source: str) -> list[str]:
     return [] if policy.examples else [f"{source}: it has no tests; nothing guards it against the next edit"]
 
 
 def _sites(settings: Settings) -> Sites:
-    return {f"{site.vendor}/{name}": tuple(site.fields) for name, site in settings.sites.items()}
+    return {f"{site.vendor}/{name}": _fields(site) for name, site in settings.sites.items()}
+
+
+def _fields(site: SiteSettings) -> frozenset[str]:
+    """Return the names of a site's fields, with those that only some of its projects have."""
+    parts = (site, *getattr(site, "projects", {}).values())
+    return frozenset(name for part in parts for name in part.fields)

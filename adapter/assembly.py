@@ -37,6 +37,7 @@ from adapter.shelf import Shelf
 from adapter.sites import Post, Sites
 from adapter.store.connection import Database
 from adapter.store.sql import SqlStore
+from adapter.texts import text_of
 from adapter.web.health import health
 from adapter.web.hooks import hooks
 from adapter.web.server import WebServer, listen, make_server
@@ -124,12 +125,12 @@ class House:
         if active is None:
             if not file.is_file():
                 raise FileNotFoundError(f"policy: there is no file {file}; copy one from policies/library and fit it")
-            report = check(file.read_text(encoding="utf-8"), file.name, discover(), now, self.settings)
+            report = check(text_of(file, file.name), file.name, discover(), now, self.settings)
             activate(report, self.store, now)
             self.journal.tell("policy.activated", revision=report.policy.revision, name=report.policy.name)
             return
         try:  # the file may be in the middle of an edit: what was activated decides, and a restart must not fail
-            found = parse(file.read_text(encoding="utf-8"), source=file.name).revision
+            found = parse(text_of(file, file.name), source=file.name).revision
         except (OSError, ValueError) as error:
             self.journal.tell("policy.unreadable", file=file.name, active=active, problem=str(error))
         else:

@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr
 
-from adapter.problems import Problem, dotted, nearest
+from adapter.problems import Problem, dotted, nearest, toml_place
 
 Keys = tuple[str, ...]
 """A table's place in stepladder.toml: `("sites", "acme")`, `("mail",)`."""
@@ -153,7 +153,7 @@ class Credentials:
         return None
 
     def _secrets_toml(self) -> dict[Keys, dict[str, Any]]:
-        wrong = ""
+        wrong = place = ""
         try:
             if self.kept.stat().st_mode & 0o077:
                 wrong = f"others may read it; run: chmod 600 {self.kept}"
@@ -163,11 +163,11 @@ class Credentials:
             return {}
         except OSError as error:
             wrong = f"cannot be read ({error.strerror})"
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            # only the place is told: the parser's message may quote the line
-            place = re.search(r"\(at .*\)$", str(error))
-            wrong = f"is not TOML {place[0]}" if place else "is not TOML"
-        self._tell(self.kept, "", wrong)
+        except tomllib.TOMLDecodeError as error:
+            wrong, place = "is not TOML", toml_place(error)[1]  # what is wrong is not told: it may quote the line
+        except UnicodeDecodeError:
+            wrong = "is not UTF-8 text"
+        self._tell(f"{self.kept}{place}", "", wrong)
         self._unread = True
         return {}
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from adapter.brakes import Brake
 from adapter.journal import Journal
 from adapter.mail import Letter, NotTaken, Postbox
-from adapter.on_call import NotKnown, Schedule
+from adapter.on_call import NotKnown, Schedule, StillAsked
 from adapter.records import CallState, Store, StoredNotice
 from adapter.settings import Settings
 from adapter.sites import Sites
@@ -21,6 +21,8 @@ from policies.commands import Mode, Recipient
 from policies.policy import Policy
 
 MOST_ATTEMPTS = 50
+MOST_UNANSWERED = 3
+"""A server that takes a letter and does not say so in time would send it to people again and again."""
 _SOONEST, _LATEST = timedelta(seconds=30), timedelta(hours=1)
 _NO_MAIL = "there is no [mail] in stepladder.toml, so nobody can be told"
 
@@ -67,7 +69,11 @@ class Messenger:
         begun = replace(stored, state=CallState.SENDING, attempted_at=now, attempts=stored.attempts + 1)
         if not self._store.begin_notice(begun):
             return None
-        addresses = dict(self._addresses(begun, now))
+        try:
+            addresses = dict(self._addresses(begun, now))
+        except StillAsked as asked:
+            self._store.end_notice(replace(stored, due_at=now + timedelta(seconds=asked.seconds)))
+            return None
         if not addresses:
             self._conclude(begun, addresses, {}, now)
             return None
@@ -75,6 +81,9 @@ class Messenger:
             not_taken = self._postbox.send(_letter(stored, addresses.values()))
         except TryLater as later:
             again = self.brake.failed(later, self._clock())
+            if later.sent:
+                self._unsure(begun, addresses, str(later))
+                return None
             self._later(begun, str(later), again)
             return again
         except Exception as error:  # a bug of ours must not hold up everybody else's messages
@@ -125,13 +134,22 @@ class Messenger:
                 self._journal.tell("notice.refused", **_about(stored), to=address or recipient, reason=wrong.reason)
         stored = replace(stored, settled=settled)
         if reasons:
-            pause = min(_LATEST, _SOONEST * 2 ** min(stored.attempts, 10))
-            self._later(stored, "; ".join(reasons), now + pause)
+            self._later(stored, "; ".join(reasons), now + _pause(stored.attempts))
             return
         took = [said for said in settled.values() if not said.startswith("refused: ")]
         if took:
             self._journal.tell("notice.sent", **_about(stored), to=took, attempts=stored.attempts)
         self._end(stored, CallState.WRITTEN if took else CallState.REFUSED, "; ".join(settled.values()))
+
+    def _unsure(self, stored: StoredNotice, addresses: Mapping[str, str], reason: str) -> None:
+        """Try again what the server perhaps took, each time later; not for ever, for people may get each of them."""
+        stored = replace(stored, unanswered=stored.unanswered + 1)
+        if stored.unanswered < MOST_UNANSWERED:
+            self._later(stored, reason, self._clock() + _pause(stored.unanswered))
+            return
+        perhaps = {recipient: f"perhaps: {address}" for recipient, address in addresses.items()}
+        self._journal.tell("notice.unsure", **_about(stored), to=list(addresses.values()), reason=reason)
+        self._end(replace(stored, settled={**stored.settled, **perhaps}), CallState.WRITTEN, f"perhaps taken: {reason}")
 
     def _later(self, stored: StoredNotice, reason: str, again: datetime) -> None:
         self._journal.tell("notice.later", **_about(stored), reason=reason, again=again)
@@ -143,6 +161,10 @@ class Messenger:
 
     def _end(self, stored: StoredNotice, state: CallState, outcome: str) -> None:
         self._store.end_notice(replace(stored, state=state, outcome=outcome[:500]))
+
+
+def _pause(attempts: int) -> timedelta:
+    return min(_LATEST, _SOONEST * float(2 ** min(attempts, 10)))
 
 
 def _about(stored: StoredNotice) -> dict[str, str]:

@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import ssl
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any, Protocol
+from urllib.parse import SplitResult, quote, urlsplit
 from zoneinfo import ZoneInfo
 
-import requests
+import certifi
 
-from adapter.sections import OnCall, is_address
+from adapter.deadline import Deadline
+from adapter.sections import OnCall
+from policies.contacts import is_address
 from policies.durations import Duration
 
 KEPT = timedelta(seconds=60)
 """How long an answer counts, also that there was none: an address that hangs must not be asked for every message."""
 _LONGEST_ANSWER = 1_000_000
+_GLANCE = 1.0
+"""Seconds to wait for an answer before other messages go first."""
+_LATE = "it did not answer in time"
 
 
 class NotKnown(Exception):
     """Who is on call cannot be found out now; the text says why."""
 
 
+class StillAsked(Exception):
+    """Who is on call is being asked; in `seconds` it is known, or that it cannot be."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("it is being asked")
+        self.seconds = seconds
+
+
 class Schedule(Protocol):
     """Says who is on call."""
 
     def on_call(self, now: datetime) -> str | None:
-        """Return somebody's address, or None if nobody is on call. Raises NotKnown."""
+        """Return somebody's address, or None if nobody is on call. Raises NotKnown, or StillAsked."""
 
 
 class Rota:
@@ -49,47 +67,39 @@ class Asked:
     """An address that answers with JSON, in which somebody's e-mail address stands."""
 
     def __init__(self, url: str, path: str, settings: OnCall) -> None:
-        self._url, self._path, self._timeout = url, path, settings.timeout
-        self._headers = {"Accept": "application/json"}
+        self._url, self._path, self._timeout = urlsplit(url), path, settings.timeout
+        self._headers = {"Accept": "application/json", "User-Agent": "Stepladder"}
         if settings.token is not None:
             self._headers["Authorization"] = f"{settings.scheme} {settings.token.get_secret_value()}"
+        query = f"?{self._url.query}" if self._url.query else ""
+        self._aim = quote(f"{self._url.path or '/'}{query}", safe="!$%&'()*+,/:;=?@[]~")
         self._lock = threading.Lock()
         self._until: datetime | None = None
-        self._found: str | None = None
-        self._wrong: str | None = None
+        self._inquiry: _Inquiry | None = None
 
     def on_call(self, now: datetime) -> str | None:
-        """Ask, or remember what was answered within the last minute."""
+        """Ask, or remember what was answered within the last minute. Raises StillAsked after a moment."""
         with self._lock:
-            if self._until is None or not self._until - KEPT <= now < self._until:
+            asked = self._inquiry
+            if asked is None or self._until is None or not self._until - KEPT <= now < self._until:
+                asked = self._inquiry = _Inquiry(self._ask, self._timeout)
                 self._until = now + KEPT
-                self._found, self._wrong = None, None
-                try:
-                    self._found = self._ask()
-                except NotKnown as wrong:
-                    self._wrong = str(wrong)
-            if self._wrong is not None:
-                raise NotKnown(self._wrong)
-            return self._found
+                asked.wait(_GLANCE)
+        return asked.answer()
 
     def _ask(self) -> str | None:
-        session = requests.Session()
-        session.trust_env = False  # a ~/.netrc must not send anybody's password there
-        try:
-            with session.get(
-                self._url, headers=self._headers, timeout=self._timeout, allow_redirects=False, stream=True
-            ) as answer:
-                if answer.status_code != requests.codes.ok:
-                    raise NotKnown(f"it answered {answer.status_code}")
-                text = b""
-                for piece in answer.iter_content(65_536):
-                    text += piece
-                    if len(text) > _LONGEST_ANSWER:
-                        raise NotKnown("its answer is too long")
-        except (OSError, requests.RequestException) as error:  # its text may quote the address, token and all
-            raise NotKnown(f"it could not be asked ({type(error).__name__})") from None
-        finally:
-            session.close()
+        """Ask once: no proxy, no password of somebody's ~/.netrc, no redirect is followed."""
+        with closing(_connection(self._url, self._timeout)) as connection:
+            connection.connect()
+            opened = connection.sock
+            with Deadline(self._timeout, lambda: opened):
+                connection.request("GET", self._aim, headers=self._headers)
+                with connection.getresponse() as answer:
+                    if answer.status != http.client.OK:
+                        raise NotKnown(f"it answered {answer.status}")
+                    text = answer.read(_LONGEST_ANSWER + 1)
+        if len(text) > _LONGEST_ANSWER:
+            raise NotKnown("its answer is too long")
         return self._found_in(text)
 
     def _found_in(self, text: bytes) -> str | None:
@@ -102,6 +112,52 @@ class Asked:
         if not is_address(found):
             raise NotKnown(f"at {self._path} stands no e-mail address")
         return str(found)
+
+
+class _Inquiry:
+    """One question, asked in a thread of its own: a service that hangs holds up nobody but who waits for it."""
+
+    def __init__(self, ask: Callable[[], str | None], patience: float) -> None:
+        self._ask = ask
+        self._ends = time.monotonic() + patience
+        self._done = threading.Event()
+        self._found: str | None = None
+        self._wrong: str | None = None
+        threading.Thread(target=self._run, name="on-call", daemon=True).start()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the answer, but no longer than this."""
+        self._done.wait(seconds)
+
+    def answer(self) -> str | None:
+        """Return what was answered. Raises NotKnown, or StillAsked."""
+        if not self._done.is_set():
+            left = self._ends - time.monotonic()
+            if left > 0:
+                raise StillAsked(left)
+            raise NotKnown(_LATE)
+        if self._wrong is not None:
+            raise NotKnown(self._wrong)
+        return self._found
+
+    def _run(self) -> None:
+        try:
+            self._found = self._ask()
+        except NotKnown as wrong:
+            self._wrong = str(wrong)
+        except Exception as error:  # a stranger answers; and its text may quote the address, token and all
+            self._wrong = f"it could not be asked ({type(error).__name__})"
+        if self._wrong is not None and time.monotonic() >= self._ends:
+            self._wrong = _LATE
+        self._done.set()
+
+
+def _connection(url: SplitResult, timeout: float) -> http.client.HTTPConnection:
+    host = url.hostname or ""
+    if url.scheme == "https":
+        trust = ssl.create_default_context(cafile=certifi.where())
+        return http.client.HTTPSConnection(host, url.port, timeout=timeout, context=trust)
+    return http.client.HTTPConnection(host, url.port, timeout=timeout)
 
 
 def _at(inside: Any, path: str) -> Any:

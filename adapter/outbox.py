@@ -124,7 +124,8 @@ class Outbox:
                 self._refused(ticket.ref, stored, refused)
                 batch.calls.append(_ended(stored, CallState.REFUSED, str(refused)))
                 highest = max(c.call.number for c in calls)
-                self._salvage(batch, ticket.ref, stored, refused, calls[number + 1 :], highest, now)
+                names = post.client().names()
+                self._salvage(batch, ticket.ref, stored, refused, calls[number + 1 :], highest, names)
                 return batch
             post.brake.succeeded()
             self._tell("written", ticket.ref, stored, parts=dict(stored.call.parts), attempts=stored.attempts)
@@ -140,13 +141,13 @@ class Outbox:
         refused: Refused,
         later: Sequence[StoredCall],
         highest: int,
-        now: datetime,
+        names: Mapping[str, str],
     ) -> None:
         """Put what the vendor would still take into a call of its own, and tell the note what was refused."""
         if refused.gone:
             batch.calls += [_ended(rest, CallState.REFUSED, str(refused)) for rest in later]
             return
-        found = remedy(stored.call, refused, highest + 1)
+        found = remedy(stored.call, refused, highest + 1, names)
         if found.call is not None:
             batch.calls.append(StoredCall(call=found.call, state=CallState.PLANNED, created_at=stored.created_at))
         if found.elsewhere:
@@ -157,11 +158,12 @@ class Outbox:
             call = replace(waiting.call, told=told, note=as_wanted(note)) if note is not None else waiting.call
             batch.calls.append(replace(waiting, call=call))
         if found.call is not None or later:
-            batch.come_back(now)
+            batch.come_back(stored.attempted_at or stored.created_at)
 
     def _refused(self, ref: TicketRef, stored: StoredCall, refused: Refused) -> None:
         what = "alarm" if refused.applied else "refused"  # applied all the same, though it should not have been
-        self._tell(what, ref, stored, reason=str(refused), parts=sorted(refused.parts))
+        parts = sorted(refused.parts)
+        self._tell(what, ref, stored, reason=str(refused), parts=parts, answer=_answer(refused))
 
     def _tell(self, what: str, ref: TicketRef, stored: StoredCall, **fields: object) -> None:
         self._journal.tell(f"writeback.{what}", ticket=str(ref), call=stored.call.key, verb=stored.call.verb, **fields)
@@ -171,6 +173,14 @@ def takes_turns(calls: Sequence[StoredCall]) -> bool:
     """Say whether one of the calls chooses a person by turn."""
     pools = (stored.call.parts.get("pool") for stored in calls)
     return any(isinstance(pool, Mapping) and pool.get("pick") == "round_robin" for pool in pools)
+
+
+def _answer(refused: Refused) -> str | None:
+    """Return what the vendor's answer was, with its address, which is nothing for a note."""
+    cause = refused.__cause__
+    while cause is not None and cause.__cause__ is not None:
+        cause = cause.__cause__
+    return str(cause) if cause is not None else None
 
 
 def _ambiguous(stored: StoredCall) -> bool:

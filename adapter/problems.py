@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,13 @@ class SettingsError(Exception):
 def dotted(*keys: object) -> str:
     """Write a setting's name as TOML would: `sites.acme.statuses."In Progress"`."""
     return ".".join(k if re.fullmatch(r"[\w-]+", k) else json.dumps(k, ensure_ascii=False) for k in map(str, keys))
+
+
+def toml_place(error: tomllib.TOMLDecodeError) -> tuple[str, str]:
+    """Part what is wrong with a TOML file from its place, written as `:3:7`; nothing if it is the file's end."""
+    said, _, where = str(error).rpartition(" (at ")
+    place = re.match(r"line (\d+), column (\d+)", where)
+    return (said, f":{place[1]}:{place[2]}") if place else (str(error), "")
 
 
 def shown(value: object) -> str:

@@ -48,6 +48,7 @@ class StoredNotice:
     """A message to people with its state; its operation is its key. `due_at`: when to try it, or try it again.
 
     `settled`: what became of each recipient so far, by the recipient's words: the address that took it, or why not.
+    `unanswered`: how often the mail server had the whole letter and did not say that it took it.
     """
 
     ref: TicketRef
@@ -57,6 +58,7 @@ class StoredNotice:
     due_at: datetime
     attempted_at: datetime | None = None
     attempts: int = 0
+    unanswered: int = 0
     settled: Mapping[str, str] = field(default_factory=dict)
     outcome: str = ""
 

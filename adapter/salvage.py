@@ -11,6 +11,7 @@ from policies.ladder import OTHER_NAMES
 from policies.model import JSON
 
 _PLACES = frozenset({"group", "assignee", "pool"})
+_NAMED = frozenset({"group", "assignee", "watchers", "followers"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +26,12 @@ class Remedy:
     elsewhere: bool = False
 
 
-def remedy(call: Call, refused: Refused, number: int) -> Remedy:
-    """Return what to do instead; `number` is the new call's."""
+def remedy(call: Call, refused: Refused, number: int, names: Mapping[str, str]) -> Remedy:
+    """Return what to do instead; `number` is the new call's, `names` what the vendor calls people and groups."""
     if refused.gone or refused.applied:
         return Remedy(call=None, sentence=_sentence(refused))
     if call.otherwise and call.aims and (not refused.parts or refused.parts & set(call.aims)):
-        return _elsewhere(call, refused, number)
+        return _elsewhere(call, refused, number, names)
     return Remedy(call=without(call, refused, number), sentence=_sentence(refused))
 
 
@@ -63,12 +64,12 @@ def as_wanted(note: Note) -> Note:
     return Note(lines=tuple(lines))
 
 
-def _elsewhere(call: Call, refused: Refused, number: int) -> Remedy:
+def _elsewhere(call: Call, refused: Refused, number: int, names: Mapping[str, str]) -> Remedy:
     """Aim at the next target: each is tried once, in the policy's order."""
     following, *others = call.otherwise
     kept = {name: value for name, value in call.parts.items() if name not in {*call.aims, *refused.parts}}
     aimed = {name: value for name, value in call.parts.items() if name in call.aims}
-    sentence = f"{spoken(aimed)} was refused ({refused}); given to {spoken(following.parts)} instead"
+    sentence = f"{spoken(aimed, names)} was refused ({refused}); given to {spoken(following.parts, names)} instead"
     also = sorted(refused.parts & call.parts.keys() - set(call.aims))
     sentence += f"; not set: {', '.join(also)}" if also else ""
     instead = replace(
@@ -84,21 +85,23 @@ def _elsewhere(call: Call, refused: Refused, number: int) -> Remedy:
     return Remedy(call=instead, sentence=sentence, elsewhere=True)
 
 
-def spoken(parts: Mapping[str, JSON]) -> str:
-    """Say a target in words: `group Experts`, `the pool of group Experts`."""
+def spoken(parts: Mapping[str, JSON], names: Mapping[str, str]) -> str:
+    """Say a target in words: `group Experts`, `somebody of group Experts`; ids as `names` call them (`group:360`)."""
     words = []
     for name, value in parts.items():
         if name != "pool" and value not in (None, "", [], {}):
-            words.append(f"{name.removeprefix('field:')} {_listed(value)}")
+            kind = "group" if name == "group" else "user"
+            words.append(f"{name.removeprefix('field:')} {_listed(value, kind if name in _NAMED else '', names)}")
     if "pool" in parts:
         return f"somebody of {' and '.join(words)}" if words else "somebody of the people named"
     return " and ".join(words) or "nobody"
 
 
-def _listed(value: JSON) -> str:
+def _listed(value: JSON, kind: str, names: Mapping[str, str]) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {part}" for name, part in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
+    words = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    return ", ".join(names.get(f"{kind}:{word}", str(word)) for word in words)
 
 
 def _expected(call: Call, kept: Mapping[str, JSON]) -> dict[str, str | None]:
@@ -116,5 +119,5 @@ def _sets(part: str) -> frozenset[str]:
 
 
 def _sentence(refused: Refused) -> str:
-    what = ", ".join(sorted(refused.parts)) or "fields"
+    what = ", ".join(part.removeprefix("field:") for part in sorted(refused.parts)) or "fields"
     return f"Not set: {what} ({refused})"

@@ -12,15 +12,14 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from connectors.contract import on_loopback
+from policies.contacts import is_address
 from policies.durations import Duration
-
-LONGEST_ADDRESS = 254
 
 
 class Table(BaseModel):
     """A table of stepladder.toml: no unknown keys, and TOML's types taken at their word."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Server(Table):
@@ -36,8 +35,8 @@ class Worker(Table):
     """`[worker]`: how tickets are looked at. All times in seconds."""
 
     threads: int = Field(default=24, ge=1, le=64, description="tickets looked at at the same time")
-    settle: float = Field(default=60.0, ge=0, description="seconds before an unanswered write is sent again")
-    stop: float = Field(default=10.0, gt=0, description="seconds to finish when told to stop")
+    settle: float = Field(default=60.0, ge=0, le=86_400, description="seconds before an unanswered write is sent again")
+    stop: float = Field(default=10.0, gt=0, le=3600, description="seconds to finish when told to stop")
 
 
 class Guards(Table):
@@ -57,7 +56,20 @@ class Mail(Table):
     username: str | None = Field(default=None, description="if the server asks for one")
     password: SecretStr | None = Field(default=None, description="the password beside username")
     ca_bundle: Path | None = Field(default=None, description="file of certificates to trust, if not the system's")
-    timeout: float = Field(default=6.0, gt=0, description="seconds to wait for each of the server's answers")
+    timeout: float = Field(default=6.0, gt=0, le=60, description="seconds to wait for each of the server's answers")
+    answer: float = Field(default=60.0, gt=0, le=600, description="seconds to wait until it has taken a whole letter")
+
+    @field_validator("host")
+    @classmethod
+    def _resolvable(cls, value: str) -> str:
+        if not is_host(value):
+            raise ValueError("expected a server's name, such as mail.acme.example")
+        return value
+
+    @field_validator("username", "password")
+    @classmethod
+    def _sendable(cls, value: str | SecretStr | None) -> str | SecretStr | None:
+        return _ascii(value)
 
     @field_validator("sender")
     @classmethod
@@ -87,7 +99,12 @@ class OnCall(Table):
     path: str | None = Field(default=None, description="where the address stands in it: oncalls.0.user.email")
     scheme: str = Field(default="Bearer", pattern=r"^[A-Za-z]+$", description="the word before the token")
     token: SecretStr | None = Field(default=None, description="what the address at url asks for")
-    timeout: float = Field(default=3.0, gt=0, description="seconds to wait for the answer of url")
+    timeout: float = Field(default=3.0, gt=0, le=60, description="seconds that asking url may take in all")
+
+    @field_validator("token")
+    @classmethod
+    def _sendable(cls, value: SecretStr | None) -> str | SecretStr | None:
+        return _ascii(value)
 
     @field_validator("first", mode="before")
     @classmethod
@@ -135,8 +152,16 @@ class OnCall(Table):
         return ZoneInfo(self.zone), self.first, Duration.parse(self.every)
 
 
-def is_address(text: object) -> bool:
-    """Say whether this is one plain e-mail address, and nothing that could become another line of a letter."""
-    if not isinstance(text, str) or len(text) > LONGEST_ADDRESS:
+def is_host(name: str) -> bool:
+    """Say whether this can be the name of a machine: no part of it empty or too long."""
+    try:
+        return bool(name.encode("idna"))
+    except UnicodeError:
         return False
-    return re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", text) is not None
+
+
+def _ascii(value: str | SecretStr | None) -> str | SecretStr | None:
+    said = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if said is not None and not said.isascii():
+        raise ValueError("expected plain letters, digits and signs (ASCII); nothing else can be sent")
+    return value

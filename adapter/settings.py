@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field, ValidationError
 
 from adapter.credentials import Credentials, Keys, places, secret_settings, types_in
-from adapter.problems import Problem, SettingsError, dotted, findings, nearest, shown
-from adapter.sections import Guards, Mail, OnCall, Server, Table, Worker
+from adapter.problems import Problem, SettingsError, dotted, findings, nearest, shown, toml_place
+from adapter.sections import Guards, Mail, OnCall, Server, Table, Worker, is_host
 from connectors.contract import SiteSettings, on_loopback
 
 __all__ = ["Guards", "Mail", "OnCall", "Problem", "Server", "Settings", "SettingsError", "Worker", "load"]
@@ -126,7 +126,10 @@ class _Reading:
         except UnicodeDecodeError:
             wrong = "is not UTF-8 text"
         except tomllib.TOMLDecodeError as error:
-            wrong = f"is not TOML: {error}"
+            said, place = toml_place(error)
+            raise SettingsError(
+                [Problem(source=f"{self.path}{place}", setting="", message=f"is not TOML: {said}")]
+            ) from None
         raise SettingsError([Problem(source=str(self.path), setting="", message=wrong)])
 
     def _tell(self, keys: tuple[str, ...], message: str) -> None:
@@ -233,15 +236,20 @@ class _Reading:
 
 
 def _behind(model: type[BaseModel], given: Mapping[str, Any], wrong: set[str]) -> list[tuple[tuple[str, ...], str]]:
-    """Return what a class says of the settings together, which it keeps back while single ones are wrong."""
+    """Return what a class says of the settings together, which it keeps back while single ones are wrong.
+
+    What it then says of the wrong ones is left out, for it takes them to be missing.
+    """
     if not wrong:
         return []
-    right = {"url": "https://example.invalid", **{key: value for key, value in given.items() if key not in wrong}}
+    right = {key: value for key, value in given.items() if key not in wrong}
+    if "url" in wrong:
+        right["url"] = "https://example.invalid"
     try:
         model.model_validate(right)
     except ValidationError as error:
         found = findings(error, model, frozenset(secret_settings(model)))
-        return [(keys, sentence) for keys, sentence in found if keys == ()]
+        return [(keys, said) for keys, said in found if keys == () and not wrong & set(re.findall(r"\w+", said))]
     return []
 
 
@@ -253,7 +261,7 @@ def _what_is_wrong(url: str, *, asks: bool) -> str:
         return "is not an address; expected https://host"
     if user or "@" in parts.netloc:
         return "holds a user name or password; expected https://host, with credentials in settings of their own"
-    if not host or parts.scheme not in ("https", "http") or (parts.query and not asks) or parts.fragment:
+    if not is_host(host) or parts.scheme not in ("https", "http") or (parts.query and not asks) or parts.fragment:
         return f"found {shown(url)}; expected https://host"
     if parts.scheme == "http" and not on_loopback(host):
         return f"found {shown(url)}; expected https://{host} (plain http:// is for loopback only)"

@@ -15,7 +15,8 @@ from policies.source import Node, PolicyError, Problem, nearest, read
 
 def unfit(policy: Policy, source: str, vendors: Mapping[str, Connector]) -> tuple[str, ...]:
     """Return a sentence for everything that is wrong with a policy's targets, with its line and a caret."""
-    if all(_fits(level, vendors) for level in policy.levels):
+    strangers = [site for site in policy.applies_to if site.partition("/")[0] not in vendors]
+    if not strangers and all(_fits(level, vendors) for level in policy.levels):
         return ()
     root, _ = read(policy.text)
     problems = list(dict.fromkeys(_problems(root, vendors)))
@@ -34,19 +35,29 @@ def _fits(level: Level, vendors: Mapping[str, Connector]) -> bool:
 
 
 def _problems(root: Node, vendors: Mapping[str, Connector]) -> Iterator[Problem]:
+    named = [key for key, _ in root.follow(["applies_to"]).pairs or ()]
+    unknown = [key for key in named if key.text.partition("/")[0] not in vendors]
+    yield from (_no_vendor(key, "applies_to", vendors) for key in unknown)
+    said = {key.text.partition("/")[0] for key in unknown}
     levels = root.get("levels")
     for number, level in enumerate(levels.items or () if levels is not None else (), 1):
         for key, node, target, inherited in _targets(level):
             vendor = key.text.partition("/")[0]
             connector = vendors.get(vendor)
             if connector is None:
-                known = f"level {number}: there is no vendor {vendor!r}; there are {', '.join(vendors)}"
-                yield key.problem(known, nearest(vendor, vendors))
+                if vendor not in said:
+                    yield _no_vendor(key, f"level {number}", vendors)
                 continue
             before = connector.check_target(inherited) if inherited else ()
             for sentence in connector.check_target(target):
                 if sentence not in before:
                     yield _meant(sentence, node, key).problem(f"level {number}, {key.text}: {sentence}")
+
+
+def _no_vendor(key: Node, where: str, vendors: Mapping[str, Connector]) -> Problem:
+    vendor = key.text.partition("/")[0]
+    known = f'{where}: there is no vendor "{vendor}"; there are {", ".join(vendors)}'
+    return key.problem(known, nearest(vendor, vendors))
 
 
 def _targets(level: Node) -> Iterator[tuple[Node, Node, Target, Target]]:
@@ -70,7 +81,8 @@ def _named(places: Node | None, level: Node) -> tuple[tuple[Node, Node], ...]:
 
 
 def _meant(sentence: str, node: Node, key: Node) -> Node:
-    """Return the word of a target that a sentence names, else the key of its site."""
+    """Return the value of a target that a sentence names, else the word, else the key of its site."""
     quoted = re.findall(r"[`\"']([^`\"']+)[`\"']", sentence)
     words = {part.text: part for part, _ in node.pairs or ()}
-    return next((words[word] for word in quoted if word in words), key)
+    values = {value.text: value for part, value in node.pairs or () if value.text and part.text in quoted}
+    return next((found[word] for found in (values, words) for word in quoted if word in found), key)

@@ -23,7 +23,10 @@ _ATTEMPTS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """What a ticket that keeps to another revision would come to. `problem`: why it has to stay with its own."""
+    """What a ticket that keeps to another revision would come to. `problem`: why it has to stay with its own.
+
+    `forgotten`: the policy does not apply to it.
+    """
 
     ref: TicketRef
     key: str
@@ -31,6 +34,7 @@ class Outlook:
     says: str
     next_look: datetime | None = None
     problem: str = ""
+    forgotten: bool = False
 
 
 def outlooks(
@@ -77,12 +81,12 @@ def _outlook(work: Work, case: Case, finder: FactFinder, mode: Mode | None, poli
     found = decide(policy, replace(case, pinned=policy.revision), (), facts, now)
     if isinstance(found, Needs):
         return replace(outlook, says=f"depends on what the vendor says ({', '.join(sorted(found.fields))})")
+    if found.case.outside:
+        return replace(outlook, says="is forgotten: the new policy does not apply to it", forgotten=True)
     return replace(outlook, says=_words(found, policy), next_look=found.next_look)
 
 
 def _words(found: Decision, policy: Policy) -> str:
-    if found.case.outside:
-        return "is forgotten: the new policy does not apply to it"
     command = found.command or found.observed
     if command is None:
         told = "; ".join(f"tells {', '.join(map(str, n.to))} ({n.occasion.value})" for n in found.notices)

@@ -120,12 +120,13 @@ class TimeQuestion:
 
     def due(self, moment: Moment) -> datetime | None:
         """Return when it turns, or turned, true as far as is known; found once, for calendars take their time."""
-        if self not in moment.dues:
-            start: Start = moment.read(self.anchor)
-            known_at = moment.known_at or moment.now
-            at = None if start.at is None else self.turns(moment.clock_for(self.limit), start.at, known_at)
-            moment.dues[self] = at
-        return moment.dues[self]
+        if self in moment.dues:
+            return moment.dues[self]
+        start: Start = moment.read(self.anchor)
+        known_at = moment.known_at or moment.now
+        due = None if start.at is None else self.turns(moment.clock_for(self.limit), start.at, known_at)
+        moment.dues[self] = due
+        return due
 
     def glance(self, moment: Moment, at: datetime) -> bool | Unknown:
         """Say only whether it is so, or will be at a later time."""
@@ -148,14 +149,13 @@ class TimeQuestion:
     def ask(self, moment: Moment) -> Answer:
         """Answer in full, with the very numbers that were compared."""
         start: Start = moment.read(self.anchor)
-        so = self.glance(moment, moment.now)
-        if start.at is None or isinstance(so, Unknown):
-            value = None if isinstance(so, Unknown) else so
+        if start.at is None:
+            value = None if start.needs else False
             return Answer(name=self.name, value=value, found=start.reason, wanted=self.limit.text, needs=start.needs)
         due, cause = self.due(moment), self.cause(moment)
         return Answer(
             name=self.name,
-            value=so,
+            value=due is not None and due <= moment.now,
             found=self.counted(moment.clock_for(self.limit), start.at, moment.now),
             wanted=self.limit.text,
             causes=() if cause is None else (cause,),

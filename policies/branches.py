@@ -16,6 +16,7 @@ from typing import Any
 from policies.calendars import DAY, Calendar
 from policies.conditions import AllOf, AnyOf, Leaf, Node, Not, leaf, leaves
 from policies.durations import Duration
+from policies.effort import Effort, TooMany
 from policies.model import Priority, Status
 from policies.phrases import DEGREES, RATINGS
 from policies.policy import Policy, Rule
@@ -33,6 +34,10 @@ STATUSES = tuple(status.value for status in Status if not status.resolved)
 
 PRIORITIES = tuple(priority.word for priority in Priority)
 
+STATES = frozenset({"status", "priority", "severity", "tier", "tags", "product", "kind", "form", "group"})
+STATES |= {"organization", "project", "language", "channel", "csat"}
+"""Questions about how a ticket is, and not about what happened to it."""
+
 WEEK = 7 * DAY
 """The minutes of a week."""
 
@@ -44,14 +49,11 @@ _OTHER = "\0other"
 _TRUTH = frozenset({True, False})
 _NOTHING_YET = Among(frozenset({0}))  # or False: nobody asked, it never came back
 _MOST = 24
+_PER_QUESTION = 8  # steps; to see which of two values an answer may have is one more
 _EVER = timedelta(days=3650)
 
 Part = tuple[Leaf, bool]
 """One question, and whether its answer must be yes or no."""
-
-
-class TooMany(Exception):
-    """A condition has more branches than are worth comparing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,20 +61,25 @@ class Branch:
     """Answers that must come together.
 
     `ranges`: what each may be, by question and, for times, by what they count. `causes`: those of which one must be
-    news to make the rule fire. `conflict`: a question that no answer fits.
+    news to make the rule fire. `conflict`: a question that no answer fits. `size`: how much there is to compare.
     """
 
     parts: tuple[Part, ...]
     ranges: Mapping[str, Range]
     causes: frozenset[str]
     conflict: str | None = None
+    size: int = 1
 
     def at(self, level: int) -> Branch:
         """Return the branch as it is at one level."""
         here: Range = Among(frozenset({level}))
         found = self.ranges["level"].both(here) if "level" in self.ranges else here
         conflict = "level" if found.empty else self.conflict
-        return Branch(parts=self.parts, ranges={**self.ranges, "level": found}, causes=self.causes, conflict=conflict)
+        return self.having({**self.ranges, "level": found}, conflict)
+
+    def having(self, ranges: Mapping[str, Range], conflict: str | None) -> Branch:
+        """Return the branch with other answers."""
+        return Branch(parts=self.parts, ranges=ranges, causes=self.causes, conflict=conflict, size=self.size)
 
     def values(self, question: str) -> frozenset[Any] | None:
         """Return the values an answer may have; None if the branch does not ask."""
@@ -98,26 +105,27 @@ class Branch:
 
 
 class Answers:
-    """What the answers can be under one policy; makes the branches of its rules."""
+    """What the answers can be under one policy; makes the branches of its rules, as far as the effort goes."""
 
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
+    def __init__(self, policy: Policy, effort: Effort | None = None) -> None:
+        self.policy, self.effort = policy, effort or Effort()
         self.open = {name: open_in_a_week(calendar) for name, calendar in policy.calendars.items()}
         self.severities = policy.severity.names if policy.severity else ()
         tiers = [tier.name for tier in policy.tiers]
         everybody = any(not (t.organizations or t.tags or t.field_values) for t in policy.tiers)
-        self.domains: dict[str, frozenset[Any]] = {
-            "status": frozenset(STATUSES),
-            "priority": frozenset([*PRIORITIES, NONE]),
-            "severity": frozenset([*self.severities, NONE]),
-            "tier": frozenset(tiers if everybody else [*tiers, NONE]),
-            "level": frozenset(range(1, policy.top + 1)),
-            "frustration": frozenset([*DEGREES, NONE]),
-            "csat": frozenset([*RATINGS, NONE]),
+        domains: dict[str, set[Any]] = {
+            "status": {*STATUSES},
+            "priority": {*PRIORITIES, NONE},
+            "severity": {*self.severities, NONE},
+            "tier": {*tiers} if everybody else {*tiers, NONE},
+            "level": {*range(1, policy.top + 1)},
+            "frustration": {*DEGREES, NONE},
+            "csat": {*RATINGS, NONE},
         }
         for question in (question for node in every_condition(policy) for question in leaves(node)):
             for name, said in _mentioned(question):
-                self.domains[name] = self.domains.get(name, frozenset()) | said
+                domains.setdefault(name, set()).update(said)
+        self.domains = {name: frozenset(values) for name, values in domains.items()}
 
     def branches(self, rule: Rule) -> tuple[Branch, ...]:
         """Return the ways in which a rule's condition can be true. Raises TooMany."""
@@ -139,18 +147,21 @@ class Answers:
         return _CLOCK if length.clock or always else calendar
 
     def _branch(self, parts: tuple[Part, ...], calendar: str) -> Branch:
-        ranges: dict[str, Range] = {}
+        found: dict[str, list[Range]] = {}
         causes: set[str] = set()
-        conflict = None
         for question, holds in parts:
-            found = self._ranges(question, holds, calendar)
-            for name, wanted in found.items():
-                ranges[name] = ranges[name].both(wanted) if name in ranges else wanted
-                conflict = conflict or (name if ranges[name].empty else None)
+            said = self._ranges(question, holds, calendar)
+            for name, wanted in said.items():
+                found.setdefault(name, []).append(wanted)
+            about = next(iter(said))
+            self.effort.spend(_PER_QUESTION + len(self.domains.get(about, ())) // 2)
             if holds and question.name not in _WITHOUT_CAUSE and not _from_the_beginning(question):
-                causes.add(next(iter(found)))
+                causes.add(about)
+        ranges = {name: first.both(*others) for name, (first, *others) in found.items()}
         causes -= {name for name in causes if ranges[name] == _NOTHING_YET}
-        return Branch(parts=parts, ranges=ranges, causes=frozenset(causes), conflict=conflict)
+        conflict = next((name for name, wanted in ranges.items() if wanted.empty), None)
+        size = sum(wanted.size for wanted in ranges.values())
+        return Branch(parts=parts, ranges=ranges, causes=frozenset(causes), conflict=conflict, size=size)
 
     def _ranges(self, question: Leaf, holds: bool, calendar: str) -> dict[str, Range]:
         """Return what one answer says: first about its own question, then what follows from it."""
@@ -161,7 +172,8 @@ class Answers:
             said = _words(question.value)
             return {question.name: Called(some=frozenset({said})) if holds else Called(none=said)}
         name, fits = self._fits(question)
-        return {name: Among(frozenset(value for value in self.domains.get(name, _TRUTH) if fits(value) is holds))}
+        chosen = filter if holds else itertools.filterfalse
+        return {name: Among(frozenset(chosen(fits, self.domains.get(name, _TRUTH))))}
 
     def _fits(self, question: Leaf) -> tuple[str, Callable[[Any], bool]]:
         name, value = question.name, question.value

@@ -159,7 +159,7 @@ class Clock:
     def elapsed(self, start: datetime, now: datetime) -> timedelta:
         """Return how much time has counted between `start` and `now`."""
         counted, at = _ZERO, utc(start)
-        for pause in self._pauses(now):
+        for pause in self._pauses(now) if self.pauses else ():
             counted += self._open(at, min(pause.start, now))
             at = max(at, pause.end or now)
         return counted + self._open(at, now)
@@ -171,7 +171,7 @@ class Clock:
         keeps it from being reached.
         """
         at, left = utc(start), length
-        for pause in self._pauses(now):
+        for pause in self._pauses(now) if self.pauses else ():
             counted = self._open(at, pause.start)
             if counted >= left:
                 break

@@ -50,11 +50,15 @@ class Fired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Before:
-    """What a ticket was before we moved it to `level`: ticket fields and their values, ids where there are ids."""
+    """What a ticket was before we moved it to `level`: ticket fields and their values, ids where there are ids.
+
+    `mode`: how far the move went.
+    """
 
     level: int
     level_before: int
     values: Mapping[str, str | None]
+    mode: Mode = Mode.ACT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +79,11 @@ class Hold:
 class Case:
     """What is remembered of one ticket between looks.
 
-    `adopted_at`: causes that arose before it do not count. `pinned`: the policy revision of an escalated case (decision
-    10). `told`: the sort key of the newest event folded into `ticket` and `story`. `left_by`: who had the ticket when
-    it came to its level. `moved_at`: when we moved it, latest last. `before`: what to restore on the way down, the
-    highest level last. `calm`: since when a reason to come down has been so, by its name. `promised`: the resolution
+    `adopted_at`: causes that arose before it do not count. `pinned`: the policy revision of an escalated case
+    (decision 10). `told`: the sort key of the newest event folded into `ticket` and `story`. `left_by`: who had the
+    ticket when it came to its level. `moved_at`: when we moved it, latest last. `before`: what to restore on the way
+    down, the highest level last. `calm`: since when a reason to come down has been so. `wanted`: since when a move is
+    wanted that something keeps; `asked`: those of which people were asked to confirm them. `promised`: the resolution
     time that was told when it came to its level. `returned`: it came down to its level. `reminded`, `reviewed`: how
     often people were reminded at this level, and `reviewed_at` the last time of the latter.
     """
@@ -104,6 +109,8 @@ class Case:
     moved_at: tuple[datetime, ...] = ()
     before: tuple[Before, ...] = ()
     calm: Mapping[str, datetime] = field(default_factory=dict)
+    wanted: Mapping[str, datetime] = field(default_factory=dict)
+    asked: tuple[str, ...] = ()
     promised: datetime | None = None
     returned: bool = False
     reminded: int = 0

@@ -1,4 +1,4 @@
-"""What is wrong with a policy's rules: such as can never fire, shadow each other, fire too often, or leave gaps.
+"""What is wrong with a policy's rules: such as can never fire, fire too often, or leave gaps.
 
 For the linter. Only what follows from the conditions is said; what might be so for some tickets is left alone.
 """
@@ -8,20 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from policies.branches import NONE, PRIORITIES, STATUSES, Answers, Branch, Part
-from policies.commands import Mode
+from policies.branches import NONE, PRIORITIES, STATES, STATUSES, Answers, Branch
 from policies.conditions import leaves
 from policies.findings import Finding, Reason, listed, named, said, warning
 from policies.levels import Step
 from policies.model import Priority
 from policies.policy import Policy
 from policies.ranges import Among
+from policies.rivals import rivals
 from policies.sentences import rules_calendar
 
-_MOST_COMPARED = 200
-_STATES = frozenset({"status", "priority", "severity", "tier", "tags", "product", "kind", "form", "group"})
-_STATES |= {"organization", "project", "language", "channel", "csat"}
-_OFTEN = frozenset({"reopens", "requested_by_staff"})  # each further time is a cause of its own
+_MOST_NAMED = 10
 
 _BORN: dict[str, frozenset[Any]] = {
     "level": frozenset({1}),
@@ -48,10 +45,7 @@ def compared(policy: Policy, answers: Answers, rules: Sequence[Reason]) -> Itera
             yield from _climbing(reason, answers, policy)
             yield from _at_birth(reason, answers)
             yield from _lowering(reason, policy)
-    if len(rules) <= _MOST_COMPARED:
-        shadowed = {reason.index: by for reason in rules if (by := _shadow(reason, rules)) is not None}
-        yield from (_covered(rules[index], by) for index, by in shadowed.items())
-        yield from _overlaps([reason for reason in rules if reason.index not in shadowed])
+    yield from rivals(rules, answers.effort)
     yield from _gaps(policy, answers, rules)
     yield from _unreached(policy, rules)
 
@@ -107,8 +101,8 @@ def _stuck(reason: Reason) -> Iterator[Finding]:
 def _climbing(reason: Reason, answers: Answers, policy: Policy) -> Iterator[Finding]:
     """Find rules that would climb again and again."""
     for branch in reason.live if reason.rule.go_to is Step.NEXT_LEVEL else ():
-        states = [part for part in branch.parts if part[1] and (part[0].name in _STATES or part[0].name == "custom")]
-        only = all(cause in _STATES or cause.startswith("custom.") for cause in branch.causes)
+        states = [part for part in branch.parts if part[1] and (part[0].name in STATES or part[0].name == "custom")]
+        only = all(cause in STATES or cause.startswith("custom.") for cause in branch.causes)
         if only or "status" in branch.causes:
             parts = states if only else [part for part in states if part[0].name == "status"]
             advice = "name the level" if only else "say which statuses do not count: `not: {status: […]}` is no cause"
@@ -139,7 +133,7 @@ def _holds_at_birth(branch: Branch, answers: Answers) -> bool:
         every = answers.domains.get(question, frozenset({True, False})) - ({NONE} if question != "tier" else set())
         if not isinstance(found, Among) or not found.values >= _BORN.get(question, every):
             return False
-    return bool(branch.causes & _STATES)
+    return bool(branch.causes & STATES)
 
 
 def _paused(reason: Reason, policy: Policy) -> Iterator[Finding]:
@@ -166,96 +160,6 @@ def _lowering(reason: Reason, policy: Policy) -> Iterator[Finding]:
                 return
 
 
-# --- two rules ----------------------------------------------------------------------------------------------------
-def _shadow(reason: Reason, rules: Sequence[Reason]) -> Reason | None:
-    """Return another rule that is true whenever this is, no later, and leads as high; of two equal ones the first."""
-    for other in rules:
-        if other is not reason and _covers(other, reason):
-            if other.index > reason.index and _covers(reason, other):
-                continue
-            return other
-    return None
-
-
-def _covers(other: Reason, reason: Reason) -> bool:
-    modes = list(Mode)
-    weaker = modes.index(Mode.least(other.rule.mode)) < modes.index(Mode.least(reason.rule.mode))
-    comes_back = reason.rule.again is not None and other.rule.again is None
-    waits = other.rule.wait_if is not None and other.rule.wait_if != reason.rule.wait_if
-    silent = reason.index < other.index and not set(reason.rule.tell) <= set(other.rule.tell)  # the first one tells
-    if weaker or comes_back or waits or silent:
-        return False
-    cells = [(branch, level) for branch in reason.live for level in reason.climbs(branch)]
-    return bool(cells) and all(_covers_at(other, reason, branch, level) for branch, level in cells)
-
-
-def _covers_at(other: Reason, reason: Reason, branch: Branch, level: int) -> bool:
-    both_asked = other.rule.go_to is Step.REQUESTED_LEVEL and reason.rule.go_to is Step.REQUESTED_LEVEL
-    if not both_asked and other.leads(level)[0] < reason.leads(level)[1]:
-        return False
-    relative = isinstance(other.rule.go_to, Step)
-    here = branch.at(level)
-    return any(here.implies(wide) and not (relative and _earlier(wide, here)) for wide in other.live)
-
-
-def _earlier(wide: Branch, narrow: Branch) -> bool:
-    """Say whether the wide branch may have fired, and used up its cause, before the narrow one is true."""
-    return any(narrow.ranges.get(cause) != wide.ranges[cause] for cause in wide.causes - _OFTEN)
-
-
-def _covered(reason: Reason, by: Reason) -> Finding:
-    return reason.warning(
-        f"it moves nothing that {by.called} would not: whenever it is true, that one is, no later, and "
-        "leads as high; remove one, or let this one lead higher"
-    )
-
-
-def _overlaps(rules: Sequence[Reason]) -> Iterator[Finding]:
-    for position, first in enumerate(rules):
-        for second in rules[position + 1 :]:
-            clash = _clash(first, second)
-            if clash is not None:
-                level, parts = clash
-                low, high = sorted((first, second), key=lambda reason: reason.leads(level))
-                yield second.warning(
-                    f"by {said(*parts)} it fires at the same moment as {first.called} for a ticket that both "
-                    f'are about; "{high.rule.name}" wins, since level {high.leads(level)[1]} is above '
-                    f"{low.leads(level)[1]}; if that is not meant, let one exclude the other"
-                )
-
-
-def _clash(first: Reason, second: Reason) -> tuple[int, list[Part]] | None:
-    """Return a level, and the shared causes, at which two rules fire at one moment to different levels.
-
-    That one rule is a special case of the other is how ladders are built, and no mistake.
-    """
-    if first.rule.wait_if != second.rule.wait_if:
-        return None
-    for a in first.live:
-        for b in second.live:
-            shared = _same_moment(a, b)
-            if not shared or not a.meets(b):
-                continue
-            for level in set(first.climbs(a)) & set(second.climbs(b)):
-                here, there = a.at(level), b.at(level)
-                special = any(here.implies(w) for w in second.live) or any(there.implies(w) for w in first.live)
-                fixed = len({*first.leads(level), *second.leads(level)}) == 2
-                asked = Step.REQUESTED_LEVEL in (first.rule.go_to, second.rule.go_to)
-                if fixed and not asked and not special:
-                    return level, [part for part in a.parts if part[1] and part[0].name in shared]
-    return None
-
-
-def _same_moment(a: Branch, b: Branch) -> frozenset[str]:
-    """Return the names of the causes that make both branches true at one moment; none if they wait for other things."""
-    moments = [frozenset(c for c in x.causes if c not in _STATES and not c.startswith("custom.")) for x in (a, b)]
-    shared = moments[0] if any(moments) else a.causes & b.causes
-    if any(moments) and moments[0] != moments[1]:
-        return frozenset()
-    same = frozenset(cause.split()[0] for cause in shared if a.ranges[cause] == b.ranges[cause])
-    return same if len(same) == len(shared) or not any(moments) else frozenset()
-
-
 # --- all rules ----------------------------------------------------------------------------------------------------
 def _gaps(policy: Policy, answers: Answers, rules: Sequence[Reason]) -> Iterator[Finding]:
     if any(not reason.branches for reason in rules):
@@ -269,29 +173,39 @@ def _gaps(policy: Policy, answers: Answers, rules: Sequence[Reason]) -> Iterator
         ("tier", tuple(tier.name for tier in policy.tiers), lambda w: f"the tier {w}" if w != NONE else "no tier"),
     )
     for question, values, words in ways:
-        found = [branch.values(question) or answers.domains[question] for branch in automatic]
-        missing = [v for v in (*values, NONE) if v in answers.domains[question] and not any(v in f for f in found)]
+        found = {branch.values(question) for branch in automatic}
+        there = answers.domains[question] if None in found else frozenset().union(*(said for said in found if said))
+        missing = [value for value in (*values, NONE) if value in answers.domains[question] - there]
         if question in asked and missing and automatic:
-            what = listed([words(v) for v in missing], "or")
+            more = [f"{len(missing) - _MOST_NAMED} more"] if len(missing) > _MOST_NAMED else []
+            what = listed([*(words(v) for v in missing[:_MOST_NAMED]), *more], "or")
             yield warning("rules", f"no rule ever leads a ticket up that has {what}", "rules")
 
 
 def reached(policy: Policy, rules: Sequence[Reason]) -> frozenset[int]:
     """Return the levels to which rules can bring a ticket."""
+    leaving = [(reason, _leaving(reason)) for reason in rules if reason.moves]
     found: set[int] = {1}
     for number in range(1, policy.top):
-        for reason in rules:
-            climbs = not reason.branches or any(number in reason.climbs(branch) for branch in reason.live)
-            if climbs and reason.moves and number in found:
+        for reason, start in leaving if number in found else ():
+            if number in start:
                 lowest, highest = reason.leads(number)
                 found |= set(range(lowest, highest + 1))
     return frozenset(found)
 
 
+def _leaving(reason: Reason) -> frozenset[int]:
+    """Return the levels from which a rule leads up; any, if there is too much to compare."""
+    if not reason.branches:
+        return frozenset(range(1, reason.top))
+    return frozenset(level for branch in reason.live for level in reason.climbs(branch))
+
+
 def _unreached(policy: Policy, rules: Sequence[Reason]) -> Iterator[Finding]:
     """Find levels to which nothing leads."""
+    found = reached(policy, rules)
     for level in policy.levels:
-        if level.number not in reached(policy, rules):
+        if level.number not in found:
             yield warning(
                 named(level),
                 "no rule leads to it, and a ticket comes there only by a person's hand",

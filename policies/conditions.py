@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
 from policies.calendars import Clock
@@ -22,14 +22,6 @@ if TYPE_CHECKING:
     from policies.asking import Question
 
 
-class Wrong(ValueError):
-    """A condition's value makes no sense. `at` are the keys below the condition's name that lead to the mistake."""
-
-    def __init__(self, message: str, at: tuple[str | int, ...] = ()) -> None:
-        super().__init__(message)
-        self.at = at
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
     """All that a question may look at.
@@ -39,8 +31,8 @@ class Moment:
     what the vendor has just been asked for: what it did not tell then, it does not have. `known_at`: a later moment
     still counts with what was known at the first.
 
-    The rest is kept because several rules ask the same: what questions rest on (`readings`), when those that wait for
-    a time turn true (`dues`), and full answers, of those that time cannot change (`found`) and of those it can.
+    The rest is kept because several rules ask the same: what questions rest on, when those that wait turn true, and
+    full answers, of those that time cannot change (`found`) and of those it can (`timed`).
     """
 
     policy: Policy
@@ -68,6 +60,13 @@ class Moment:
             fetched=self.fetched, known_at=self.known_at or self.now, readings=self.readings, dues=self.dues,
             found=self.found,
         )  # fmt: skip
+
+    def told(self, name: str) -> bool:
+        """Say whether a ticket field is known; of `custom.<name>` all fields only if the vendor showed the whole."""
+        if not name.startswith("custom."):
+            return self.ticket.knows(name)
+        there = name.removeprefix("custom.") in self.ticket.custom
+        return there or (self.story.whole and self.ticket.knows("custom"))
 
     def read(self, reading: Callable[[Moment], Any]) -> Any:
         """Return what questions of one subject rest on, found once."""
@@ -106,8 +105,7 @@ class Answer:
     uncounted: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(NamedTuple):
     """What a whole `when` found: its value, the answers that carry a yes, all answers, and what is needed to know."""
 
     value: bool | None
@@ -152,12 +150,9 @@ class Leaf:
             answer = self.question.ask(moment)
             if answer.value is None and answer.needs in moment.fetched:
                 answer = replace(answer, value=False, found="not recorded", needs=None)
-            kept[self.question] = found = _finding(answer)
+            found = Finding(answer.value, (answer,) if answer.value else (), (answer,))
+            kept[self.question] = found
         return found
-
-
-def _finding(answer: Answer) -> Finding:
-    return Finding(value=answer.value, support=(answer,) if answer.value else (), answers=(answer,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +166,7 @@ class AllOf:
     _turns: tuple[tuple[bool, int, Node], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        turns = [(waits(part), index, part) for index, part in enumerate(self.parts)]
+        turns = [(any(one.question.timed for one in leaves(p)), i, p) for i, p in enumerate(self.parts)]
         object.__setattr__(self, "_turns", tuple(sorted(turns, key=lambda turn: turn[:2])))
 
     def glance(self, moment: Moment, at: datetime) -> bool | None:
@@ -215,15 +210,22 @@ class AnyOf:
         return _joined([part.ask(moment) for part in self.parts], True)
 
 
-_UNASKED = Finding(value=None)
+_UNASKED = Finding(None)
 
 
 def _joined(found: Sequence[Finding], strong: bool) -> Finding:
     """Join parts of which one that is `strong` decides, whatever is unknown; a yes rests on all that say yes."""
-    values = [one.value for one in found]
-    value = strong if strong in values else None if None in values else not strong
-    support = tuple([a for one in found for a in one.support]) if value else ()
-    return Finding(value=value, support=support, answers=tuple([a for one in found for a in one.answers]))
+    value: bool | None = not strong
+    support: list[Answer] = []
+    answers: list[Answer] = []
+    for one in found:
+        if one.value is strong:
+            value = strong
+        elif one.value is None and value is not strong:
+            value = None
+        support += one.support
+        answers += one.answers
+    return Finding(value, tuple(support) if value else (), tuple(answers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +242,7 @@ class Not:
     def ask(self, moment: Moment) -> Finding:
         """Answer at this moment."""
         found = self.part.ask(moment)
-        return Finding(value=None if found.value is None else not found.value, answers=found.answers)
+        return Finding(None if found.value is None else not found.value, answers=found.answers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,11 +284,6 @@ def leaves(node: Node) -> tuple[Leaf, ...]:
         return (node,)
     parts = (node.part,) if isinstance(node, Not) else getattr(node, "parts", ())
     return tuple(found for part in parts for found in leaves(part))
-
-
-def waits(node: Node) -> bool:
-    """Say whether time alone can change what a node says."""
-    return any(found.question.timed for found in leaves(node))
 
 
 def parsed(values: Mapping[str, Any]) -> Node:

@@ -9,13 +9,14 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping
 
 from policies.conditions import Node, leaves
-from policies.findings import Finding, Place, listed, named, only_told, warning
+from policies.consent import is_id
+from policies.findings import Finding, Place, listed, named, only_told, to_nobody, warning
 from policies.levels import Level
-from policies.model import TICKET_FIELDS
 from policies.policy import Policy
 
 _OWN = "custom."
-_TEXTS = frozenset({"subject", "message", *TICKET_FIELDS})
+_NAMED = frozenset({"product", "impact", "urgency", "language"})
+"""Fields that a ticket has only where a site names them, besides a policy's own and the one behind a tier."""
 
 Sites = Mapping[str, Collection[str]]
 """The configured sites as `vendor/site`, each with the names of its own fields."""
@@ -28,16 +29,30 @@ def configured(policy: Policy, sites: Sites) -> Iterator[Finding]:
         if site not in covered:
             yield warning("applies_to", f"says nothing of {site}, so nothing happens to its tickets", "applies_to")
     yield from _strangers(policy, sites)
+    yield from _renamed(policy)
     for level in policy.levels:
         yield from _without_target(level, covered)
-    for field, about, at in dict.fromkeys(_asked(policy)):
+    for field, askers in _by_field(policy).items():
         without = [site for site in covered if field not in sites[site]]
         if without:
+            about, at = next(iter(askers))
+            others = f" (and {others - 1} more {'do' if others > 2 else 'does'})" if (others := len(askers)) > 1 else ""
             sentence = (
-                f"asks for the field {field}, which {listed(without)} cannot tell, so it is never filled there: name "
-                "it in `[sites.<name>.fields]` of stepladder.toml"
+                f"asks for the field {field}{others}, which {listed(without)} cannot tell, so it is never filled "
+                "there: name it in `[sites.<name>.fields]` of stepladder.toml"
             )
             yield warning(about, sentence, *at)
+
+
+def _renamed(policy: Policy) -> Iterator[Finding]:
+    """Find people of roles who go by a name, which others may give themselves."""
+    for name, role in policy.roles.items():
+        if by_name := [who for who in role.people if not is_id(who)]:
+            sentence = (
+                f"{listed(by_name)} {'are' if len(by_name) > 1 else 'is'} known by name only, and whoever takes that "
+                "name at the vendor may order the same; write the vendor's id instead"
+            )
+            yield warning(f'role "{name}"', sentence, "roles", name)
 
 
 def _strangers(policy: Policy, sites: Sites) -> Iterator[Finding]:
@@ -53,26 +68,39 @@ def _without_target(level: Level, covered: Collection[str]) -> Iterator[Finding]
     for site in covered:
         vendor, _, name = site.partition("/")
         if not level.target(vendor, name) and not only_told(level):
-            sentence = f"has no target for the configured site {site}: a ticket there would be moved to nobody"
+            sentence = f"has no target for the configured site {site}: {to_nobody(level)}"
             yield warning(named(level), sentence, "levels", level.number - 1)
 
 
+def _by_field(policy: Policy) -> dict[str, dict[tuple[str, Place], None]]:
+    """Return the fields that a policy asks for, each with all that asks for it, in order."""
+    found: dict[str, dict[tuple[str, Place], None]] = {}
+    for field, about, at in _asked(policy):
+        if field in _NAMED or field.startswith(_OWN):
+            found.setdefault(field.removeprefix(_OWN), {})[about, at] = None
+    return found
+
+
 def _asked(policy: Policy) -> Iterator[tuple[str, str, Place]]:
-    """Yield the sites' own fields that a policy asks for, with what asks and where it stands."""
+    """Yield the fields of tickets that a policy asks for, with what asks and where it stands."""
     for node, about, at in _conditions(policy):
-        fields = [field for q in leaves(node) if q.name == "custom" for field in q.value]
-        fields += [name for q in leaves(node) if q.name == "matches" for name in q.value]
-        yield from ((field.removeprefix(_OWN), about, at) for field in fields if field not in _TEXTS)
+        for question in leaves(node):
+            own = [f"{_OWN}{field}" for field in question.value] if question.name == "custom" else []
+            texts = list(question.value) if question.name == "matches" else []
+            yield from ((field, about, at) for field in (question.name, *own, *texts))
+    if policy.severity is not None:
+        yield from ((field, "severity", ("severity", field)) for field in ("impact", "urgency"))
+    for index, tier in enumerate(policy.tiers):
+        if tier.field_values:
+            yield f"{_OWN}tier", f'tier "{tier.name}"', ("customers", "tiers", index)
     if policy.calendar_from is not None:
-        yield policy.calendar_from, "the default calendar", ("defaults", "calendar")
+        yield f"{_OWN}{policy.calendar_from}", "the default calendar", ("defaults", "calendar")
     gate = policy.guards.evidence
     for need in gate.need if gate is not None else ():
-        if need.startswith(_OWN):
-            yield need.removeprefix(_OWN), "guards", ("guards", "evidence")
+        yield need, "guards", ("guards", "evidence")
     for level in policy.levels:
         for place in (*level.places.values(), *(level.out_of_hours.places.values() if level.out_of_hours else ())):
-            own = (branch.field for branch in place.branches if branch.field.startswith(_OWN))
-            yield from ((field.removeprefix(_OWN), named(level), ("levels", level.number - 1)) for field in own)
+            yield from ((branch.field, named(level), ("levels", level.number - 1)) for branch in place.branches)
 
 
 def _conditions(policy: Policy) -> Iterator[tuple[Node, str, Place]]:

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from policies.attending import asked_to_confirm, attended, told_by_rules
+from policies.attending import asked_to_confirm, attended, silenced, told_by_rules
 from policies.case import CONVERSATION, HISTORY, Case, Decision, End, Facts, Hold, Needs
-from policies.choosing import Choice, chosen, way_down
+from policies.choosing import Choice, chosen, on_trial, way_down
+from policies.consent import waits_for_confirmation
 from policies.descent import NO_DESCENT, descent
 from policies.echoes import by_its_requester, judged, recognised
 from policies.handoff import explained
@@ -56,9 +57,9 @@ def decide(
     if not inside:
         return _outside(case, now)
     case = recognised(case, shifts)
-    case = adopted(policy, replace(case, outside=False) if case.outside else case, fresh, facts, now)
+    case, left = adopted(policy, replace(case, outside=False) if case.outside else case, fresh, facts, now)
     case, given_up = followed(policy, case, shifts, facts, now)
-    return _decided(policy, case, fresh, facts, now, given_up)
+    return _decided(policy, case, fresh, facts, now, {**left, **given_up})
 
 
 def _unheard(case: Case, events: Sequence[Event], history: Sequence[Event]) -> tuple[Event, ...]:
@@ -120,7 +121,7 @@ def _decided(
 ) -> Decision | Needs:
     if has_ended(case):
         why = f"the ticket is {case.story.ended or case.ticket.status}"
-        case = replace(case, held=(), waiting_since=None, calm={})
+        case = replace(case, held=(), waiting_since=None, calm={}, wanted={}, asked=())
         return Decision(case=case, events=fresh, why=why, given_up=given_up)
     clocks = Clocks(policy, case)
     if clocks.unknown is not None and clocks.unknown not in facts.fetched:
@@ -128,11 +129,13 @@ def _decided(
     scene = Scene(policy, case, fresh, facts, now, clocks, given_up)
     found = survey(policy, case, facts, now, scene.clocks)
     verdicts = found.verdicts
-    if (needs := _needed(verdicts, case.level)) - facts.fetched:
-        return Needs(fields=needs)
     choice = chosen(scene, verdicts)
     if isinstance(choice, Needs):
         return choice
+    reached = choice.winner.to if choice.winner is not None and not on_trial(scene, choice.winner) else case.level
+    if (needs := _needed(verdicts, reached)) - facts.fetched:
+        return Needs(fields=needs)
+    choice = choice._replace(held=(*choice.held, *silenced(scene, verdicts)))
     if choice.winner is not None and choice.place is not None:
         return _climbed(scene, found, choice, choice.winner, choice.place)
     return _stayed(scene, found, choice)
@@ -140,25 +143,27 @@ def _decided(
 
 def _needed(verdicts: Sequence[Verdict], level: int) -> frozenset[str]:
     """Return what must be known because the outcome depends on it: a rule that may yet win, or tell somebody."""
-    unknown = [v for v in verdicts if v.finding.value is None]
-    if not unknown:
-        return frozenset()
-    best = max((v.to for v in verdicts if v.new and v.paused is None), default=level)
-    return frozenset().union(*[v.finding.needs for v in unknown if v.to > max(best, level) or v.rule.go_to is None])
+    unknown = [v.finding.needs for v in verdicts if v.finding.value is None and (v.to > level or v.rule.go_to is None)]
+    return frozenset().union(*unknown)
 
 
 def _climbed(scene: Scene, found: Survey, choice: Choice, winner: Verdict, place: Placement) -> Decision:
     counted, finding = choice.counted(found.verdicts), explained(scene.clocks, winner.rule, winner.finding, scene.now)
     winner = winner._replace(finding=finding)
     moved = climbed(scene, counted, winner, place)
-    case = replace(moved.case, held=choice.held)
-    looks = (*_ahead(scene, case), *(h.until for h in choice.held))
+    higher = tuple(hold for hold in choice.held if hold.level > moved.case.level)
+    case = _wanting(replace(moved.case, held=higher), choice)
+    looks = (*_ahead(scene, case), choice.look, *(hold.until for hold in higher))
     return replace(
         moved,
         case=case,
         trace=found.traces(winner),
         next_look=_first(scene, looks),
-        notices=(*moved.notices, *told_by_rules(scene, counted), *asked_to_confirm(scene, found.verdicts, choice.held)),
+        notices=(
+            *moved.notices,
+            *told_by_rules(scene, counted, winner),
+            *asked_to_confirm(scene, found.verdicts, higher),
+        ),
     )
 
 
@@ -169,18 +174,19 @@ def _stayed(scene: Scene, found: Survey, choice: Choice) -> Decision | Needs:
         return Needs(fields=below.needs)
     way, choice = way_down(scene, choice, below)
     counted, trace = choice.counted(found.verdicts), found.traces(None)
-    told = (*told_by_rules(scene, counted), *asked_to_confirm(scene, found.verdicts, choice.held))
-    case = after_firing(scene.case, counted, scene.now)
+    told = (*told_by_rules(scene, counted, None), *asked_to_confirm(scene, found.verdicts, choice.held))
+    case = _wanting(after_firing(scene.case, counted, scene.now), choice)
     if way is not None:
         place = placement(scene.policy.level(way.go_to), scene.moment(case))
         down = descended(scene._replace(case=case), below, way, place)
         look = _first(scene, _ahead(scene, down.case))
         return replace(down, trace=trace, next_look=look, notices=(*down.notices, *told))
-    attention = attended(scene, _kept(case, choice.held, below.calm))
+    attention = attended(scene, case)
+    case = _kept(attention.case, (*choice.held, *attention.held), below.calm)
     turns = found.next_look(case, scene.now)
-    looks = (turns, below.next_look, attention.next_look, *(hold.until for hold in choice.held))
+    looks = (turns, below.next_look, attention.next_look, choice.look, *(hold.until for hold in choice.held))
     return Decision(
-        case=attention.case, events=scene.fresh, next_look=_first(scene, looks),
+        case=case, events=scene.fresh, next_look=_first(scene, looks),
         why=_why_not(found.verdicts, case.level, choice.held), trace=trace, given_up=scene.given_up,
         notices=(*told, *attention.notices),
     )  # fmt: skip
@@ -193,6 +199,15 @@ def _kept(case: Case, held: tuple[Hold, ...], calm: Mapping[str, datetime]) -> C
     if (held, waiting_since, calm) == (case.held, case.waiting_since, case.calm):
         return case
     return replace(case, held=held, waiting_since=waiting_since, calm=calm)
+
+
+def _wanting(case: Case, choice: Choice) -> Case:
+    """Remember since when the kept moves are wanted, and of which of them people were asked to confirm them."""
+    waiting = {f"{hold.rule} → {hold.level}" for hold in choice.held if waits_for_confirmation(hold)}
+    asked = tuple(sorted({*case.asked, *waiting} & choice.wanted.keys()))
+    if (choice.wanted, asked) == (case.wanted, case.asked):
+        return case
+    return replace(case, wanted=choice.wanted, asked=asked)
 
 
 def _ahead(scene: Scene, case: Case) -> tuple[datetime | None, ...]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from policies.case import Before, Case
-from policies.commands import Take, Target
-from policies.conditions import Finding, Moment
+from policies.commands import Mode, Take, Target
+from policies.conditions import Finding, Moment, leaves
+from policies.holds import turns_at
 from policies.ladder import OTHER_NAMES
 from policies.levels import Level
 from policies.model import Priority, Ticket
@@ -16,6 +17,7 @@ from policies.policy import ComeDown, Policy
 from policies.shifts import comparable, field_of, words_of
 
 _PLACES = ("group", "assignee")
+_OF_ANSWERS = frozenset({"answered", "unanswered_for"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +52,12 @@ def descent(policy: Policy, case: Case, moment: Moment) -> Descent:
         found = way.when.ask(moment)
         if found.value is None:
             needs |= found.needs - moment.fetched
-        turns = _turns(way, found, moment)
+        turns = turns_at(way.when, moment)
         looks += [turns] if turns is not None else []
         if not found.value:
             continue
-        calm[way.name] = since = case.calm.get(way.name, moment.now)
+        name = calm_name(way, case)
+        calm[name] = since = case.calm.get(name, moment.now)
         ends = moment.clock_for(way.lasting).deadline(since, way.lasting.length, moment.now)
         if ends is not None and ends <= moment.now:
             due = due or (way, found, since)
@@ -65,20 +68,21 @@ def descent(policy: Policy, case: Case, moment: Moment) -> Descent:
     return Descent(calm=calm, due=due[0], finding=due[1], since=due[2], next_look=min(looks, default=None), needs=needs)
 
 
-def _turns(way: ComeDown, found: Finding, moment: Moment) -> datetime | None:
-    """Return when time alone turns a reason, so that it is looked at then."""
-    dues = sorted({a.due for a in found.answers if a.due is not None and a.due > moment.now})
-    return next((at for at in dues if way.when.ask(moment.later(at)).value is not found.value), None)
+def calm_name(way: ComeDown, case: Case) -> str:
+    """Return by what a reason is remembered: one about answers begins anew with every new wait, however short."""
+    about_answers = any(leaf.name in _OF_ANSWERS for leaf in leaves(way.when))
+    return f"{way.name} #{case.story.waits}" if about_answers else way.name
 
 
 # --- what it was before -------------------------------------------------------------------------------------
-def remembered(case: Case, level: Level, level_before: int, target: Target) -> tuple[Before, ...]:
-    """Return what to give back one day: the values of the fields that a move to this level writes."""
+def remembered(case: Case, level: Level, level_before: int, target: Target, mode: Mode) -> tuple[Before, ...]:
+    """Return what to give back one day: the known values of the fields that a move to this level writes."""
     names = {"priority"} if level.priority is not None else set[str]()
     names |= set(_written(target)) if level.take is Take.OWNERSHIP else set()
-    values = {name: words_of(case.ticket, field_of(name)).get(name) for name in sorted(names)}
+    told = {name: words_of(case.ticket, field_of(name)) for name in sorted(names) if case.ticket.knows(field_of(name))}
+    values = {name: words.get(name) for name, words in told.items() if name in words}
     kept = tuple(before for before in case.before if before.level < level.number)
-    return (*kept, Before(level=level.number, level_before=level_before, values=values))
+    return (*kept, Before(level=level.number, level_before=level_before, values=values, mode=mode))
 
 
 def _written(target: Target) -> Iterator[str]:
@@ -93,9 +97,12 @@ def _written(target: Target) -> Iterator[str]:
         yield known if comparable(known) else f"custom.{known}"
 
 
-def given_back(case: Case, go_to: int) -> Before | None:
-    """Return what the ticket was when it last stood at that level, if it did."""
-    return next((before for before in case.before if before.level_before == go_to), None)
+def given_back(case: Case, go_to: int) -> Before:
+    """Return what the moves above a level changed, as it was before the first of them."""
+    above = [before for before in case.before if before.level > go_to]
+    values = {name: word for before in reversed(above) for name, word in before.values.items()}
+    modes = Mode.least(*(before.mode for before in above))
+    return Before(level=go_to, level_before=min(b.level_before for b in above), values=values, mode=modes)
 
 
 def unchanged(case: Case, before: Before) -> dict[str, str | None]:

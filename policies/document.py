@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from policies.calendars import Calendar
+from policies.findings import Finding, warning
 from policies.grammar import holidays
 from policies.policy import Policy
 from policies.reminders import implied
@@ -63,16 +64,17 @@ def dump(policy: Policy) -> str:
     return policy.text + _EXPANDED + json.dumps(dates, ensure_ascii=False) + "\n"
 
 
-def overdue(policy: Policy, today: date) -> tuple[str, ...]:
+def overdue(policy: Policy, today: date) -> tuple[Finding, ...]:
     """Say what has become too old: the review date, and holidays that end soon."""
     found = []
     if policy.review_by is not None and policy.review_by < today:
         owner = f" by {policy.owner}" if policy.owner else ""
-        found.append(f"{policy.name} was to be reviewed{owner} until {policy.review_by}.")
+        found.append(warning(policy.name, f"it was to be reviewed{owner} until {policy.review_by}", "review_by"))
     for calendar in policy.calendars.values():
         last = max(calendar.holidays, default=None)
         if last is not None and last < today + timedelta(days=90):
-            found.append(f"Calendar {calendar.name} knows holidays only until {last}; activate the policy again.")
+            sentence = f"it knows holidays only until {last}; activate the policy again"
+            found.append(warning(f'calendar "{calendar.name}"', sentence, "calendars", calendar.name))
     return tuple(found)
 
 
@@ -109,7 +111,7 @@ def _policy(root: Node, gather: Gather, body: str, source: str, days_off: Callab
             found[name] = gather.read(reader, found[name])
     defaults = found.get("defaults") or {}
     calendar = gather.read(partial(default_calendar, defaults=defaults, calendars=calendars), root)
-    tests = gather.read(told(source, found, names), found["tests"]) if "tests" in found else ()
+    tests = gather.read(told(source, root, found, names), found["tests"]) if "tests" in found else ()
     gather.add(*misfits(root, found, names))
     gather.settle()
     return Policy(

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 
+from policies import guesses
+
 _PART = re.compile(r"(\d{1,9})\s*([smhd])")
 _DURATION = re.compile(r"(\d{1,9}\s*[smhd]\s*)+(?P<clock>\bclock)?")
-_LOOSE = re.compile(r"(\d{1,9})\s*(s|m|h|d)(?:ecs?|econds?|ins?|inutes?|rs?|ours?|ays?)( clock)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST = 3650 * 86_400
 
@@ -43,5 +44,5 @@ class Duration:
 def _hint(text: str) -> str:
     if text.isdecimal():
         return f"; a unit is missing: did you mean {text[:9]}m or {text[:9]}h?"
-    loose = _LOOSE.fullmatch(text.casefold())
-    return f"; did you mean {loose[1]}{loose[2]}{loose[3] or ''}?" if loose else ""
+    meant = guesses.length(text)
+    return f"; did you mean {meant}?" if meant else ""

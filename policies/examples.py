@@ -23,7 +23,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from policies.grammar import a_level, bounded
+from policies.grammar import a_level, bounded, limited
 from policies.invented import NOTHING
 from policies.model import Priority, Status
 from policies.policy import Example, Policy, Severity
@@ -48,6 +48,8 @@ from policies.shapes import (
 )
 from policies.source import Node
 
+MOST_TESTS = 200
+
 VERBS = ("customer_says", "agent_says", "note", "set", "request", "solve", "reopen", "take")
 BY_AGENTS = ("agent_says", "note", "set", "request", "solve", "take")
 """The verbs that say what an agent did, so that `by` may name who it was."""
@@ -65,7 +67,7 @@ _WORDS = (
     "language",
     "channel",
 )
-_TIME = re.compile(r"(?:(\d{4}-\d\d-\d\d)[ T])?(\d\d:\d\d(?::\d\d)?) ?(Z|[+-]\d\d:\d\d)?")
+_TIME = re.compile(r"(?:(\d{4}-\d\d-\d\d)[ T])?(\d\d?:\d\d(?::\d\d)?) ?(Z|[+-]\d\d:\d\d)?")
 
 
 def instant(said: str, policy: Policy, day: date | None = None) -> datetime:
@@ -73,10 +75,16 @@ def instant(said: str, policy: Policy, day: date | None = None) -> datetime:
     found = _TIME.fullmatch(said)
     if not found or not (found[1] or day):
         raise ValueError(f'"{said}" is not a time such as 2027-03-01 09:30')
-    moment = datetime.fromisoformat(f"{found[1] or day}T{found[2]}{found[3] or ''}")
+    moment = _moment(found, str(day))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(policy.calendars[policy.calendar].timezone))
     return moment.astimezone(UTC)
+
+
+def _moment(found: re.Match[str], day: str) -> datetime:
+    """Return the time that was found. Raises ValueError if no clock shows it."""
+    time = found[2] if found[2][1:2] != ":" else f"0{found[2]}"
+    return datetime.fromisoformat(f"{found[1] or day}T{time}{found[3] or ''}")
 
 
 def examples(
@@ -107,7 +115,12 @@ def examples(
         "expect": many(expect).meaning("What must be so, and when."),
     }
     example = record(Example, needs, {"steps": steps.meaning("What happens to it, and when.")})
-    return many(Shape(lambda node: replace(example(node), where=f"{source}:{node.line}"), example.schema))
+
+    def read(node: Node) -> Example:
+        lines = tuple(item.line for item in node.follow(["expect"]).items or ())
+        return replace(example(node), where=f"{source}:{node.line}", lines=lines)
+
+    return limited(MOST_TESTS, "tests", many(Shape(read, example.schema)))
 
 
 def story(policy: Policy) -> Shape[Example]:
@@ -197,7 +210,7 @@ def _time(node: Node) -> str:
     found = _TIME.fullmatch(text(node))
     try:
         if found:
-            datetime.fromisoformat(f"{found[1] or '2027-01-01'}T{found[2]}{found[3] or ''}")
+            _moment(found, "2027-01-01")
     except ValueError:
         found = None
     if not found:
@@ -239,7 +252,7 @@ def _others(top: int | None) -> Shape[dict[int, int]]:
 
 @shape({"type": "string", "pattern": r"^\d{4}-\d\d-\d\d[ T]", "examples": ["2027-03-01 09:30"]})
 def _date_and_time(node: Node) -> str:
-    if len(_time(node)) < len("2027-03-01 09:30"):
+    if not _time(node)[:5].endswith("-"):
         raise expected(node, 'a date and a time such as "2027-03-01 09:30"')
     return node.text
 

@@ -28,6 +28,7 @@ from policies.shapes import (
     word,
 )
 from policies.source import Fault, Node
+from policies.values import Wrong
 
 RECORDED = (
     *("priority", "kind", "product", "impact", "urgency", "tier", "language", "channel", "form", "tags"),
@@ -67,7 +68,7 @@ def come_down(names: Names) -> Shape[tuple[ComeDown, ...]]:
 def _way(name: str, go_to: int, **rest: Any) -> ComeDown:
     start = rest["from"]
     if start <= go_to:
-        raise ValueError(f"coming down from level {start} leads below it, not to level {go_to}")
+        raise Wrong(f"coming down from level {start} leads below it, not to level {go_to}", ("go_to",))
     return ComeDown(name=name, start=start, when=rest["when"], lasting=rest["for"], go_to=go_to)
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from policies.branches import Answers, Branch, Part, TooMany
+from policies.branches import Answers, Branch, Part
 from policies.commands import Take
+from policies.effort import TooMany
 from policies.levels import Level, Step
 from policies.policy import Policy, Rule
 from policies.reminders import implied
+from policies.source import Fault, Node, read
+
+MOST_SHOWN = 100
+"""More than so many findings at once help nobody."""
 
 Place = tuple[str | int, ...]
 """The keys and indexes that lead to a part of the document."""
@@ -21,7 +26,8 @@ class Finding:
     """Something in a policy that its author can hardly have meant.
 
     An `error` can never do what it says; a `warning` may be meant. `about`: which rule, level or section; `at`: how to
-    get there in the document, and `line` (from 1; 0: not known) where that is in the policy's text.
+    get there in the document; `line` and `column` (from 1; 0: not known) where that is in the policy's text, and how
+    wide it is.
     """
 
     severity: Literal["error", "warning"]
@@ -29,6 +35,8 @@ class Finding:
     sentence: str
     at: Place = ()
     line: int = 0
+    column: int = 0
+    width: int = 1
 
     def __str__(self) -> str:
         return f"{self.about}: {self.sentence}"
@@ -39,7 +47,7 @@ class Reason:
     """A rule as the linter sees it.
 
     `at`: where it stands in the document. `branches`: the ways in which its condition can be true, empty if there are
-    too many to be compared. `live`: those that can make it fire.
+    too many to be compared. `live`: those that can make it fire; `size`: how much there is to compare of these.
     """
 
     rule: Rule
@@ -48,6 +56,7 @@ class Reason:
     top: int
     branches: tuple[Branch, ...]
     live: tuple[Branch, ...]
+    size: int
 
     @property
     def called(self) -> str:
@@ -94,7 +103,8 @@ def reasons(policy: Policy, answers: Answers) -> tuple[Reason, ...]:
             branches = ()
         live = tuple(branch for branch in branches if branch.conflict is None and branch.causes)
         at = _place(policy, rule) if rule.implied else ("rules", index)
-        found.append(Reason(rule=rule, index=index, at=at, top=policy.top, branches=branches, live=live))
+        size = sum(branch.size for branch in live)
+        found.append(Reason(rule=rule, index=index, at=at, top=policy.top, branches=branches, live=live, size=size))
     return tuple(found)
 
 
@@ -102,6 +112,42 @@ def _place(policy: Policy, rule: Rule) -> Place:
     """Return where the document says what an implied rule follows from."""
     level = next(level for level in policy.levels if rule.name in (made.name for made in implied([level])))
     return "levels", level.number - 1, "if_not_taken"
+
+
+def most(policy: Policy, found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings, errors first if there are too many to be read, and then how many there are."""
+    every = tuple(dict.fromkeys(found))
+    if len(every) <= MOST_SHOWN:
+        return every
+    more = len(every) - MOST_SHOWN
+    sentence = f"there are {len(every)} findings: these are {MOST_SHOWN} of them, and there are {more} more"
+    first = sorted(every, key=lambda finding: finding.severity != "error")[:MOST_SHOWN]
+    return (*first, warning(policy.name, sentence, "name"))
+
+
+def placed(policy: Policy, found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings in the order of the document, each with its place in the text."""
+    listed = tuple(found)
+    if not listed:
+        return ()
+    try:
+        root, _ = read(policy.text)
+    except Fault:  # a policy that was not made from its text
+        return listed
+    spots = ((finding, _spot(root, finding.at)) for finding in listed)
+    known = [replace(finding, line=at.line, column=at.column, width=at.width) for finding, at in spots]
+    return tuple(sorted(known, key=lambda finding: finding.line))
+
+
+def _spot(root: Node, place: Place) -> Node:
+    """Return what names a part of the document: its key, else its name, else the first word it says of itself."""
+    above = root.follow(place[:-1])
+    keys = [key for key, _ in above.pairs or () if key.text == place[-1]]
+    node = keys[0] if keys else root.follow(place)
+    if not node.pairs:
+        return node
+    first = next((pair for pair in node.pairs if pair[0].text == "name"), node.pairs[0])
+    return first[0] if first[1].pairs is not None or first[1].items is not None else first[1]
 
 
 def warning(about: str, sentence: str, *at: str | int) -> Finding:
@@ -141,3 +187,10 @@ def _plain(value: Any) -> str:
 def only_told(level: Level) -> bool:
     """Say whether a level only hears of its tickets, so that it needs no target."""
     return level.take is Take.OVERSIGHT and bool(level.tell)
+
+
+def to_nobody(level: Level) -> str:
+    """Say what becomes of a ticket for which a level has no target."""
+    if level.take is Take.OVERSIGHT:
+        return "nobody would watch a ticket there"
+    return "a ticket there would be moved to nobody"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
+from policies import guesses
 from policies.calendars import DAY, Calendar, Window, public_holidays
 from policies.policy import Choice, Severity, Tier
 from policies.shapes import (
@@ -29,7 +30,8 @@ from policies.shapes import (
     unknown,
     whole,
 )
-from policies.source import Fault, Node, nearest
+from policies.source import Fault, Node
+from policies.values import Wrong
 
 SCOPES = {
     "brands": "brand",
@@ -49,6 +51,8 @@ _WINDOW = re.compile(r"(\d\d?):([0-5]\d) ?- ?(\d\d?):([0-5]\d)")
 _ANY_CASE = {day: "".join(f"[{letter.upper()}{letter}]" for letter in day) for day in (*_DAYS, "daily")}
 _DAY = f"(?:{'|'.join(_ANY_CASE[day] for day in _DAYS)})"
 _DAY_NAMES = re.compile(f"{_ANY_CASE['daily']}|{_DAY}(?:-{_DAY})?")
+
+T = TypeVar("T")
 
 
 def _pattern(found: re.Pattern[str]) -> Schema:
@@ -80,12 +84,25 @@ def a_level(top: int | None, least: int = 1) -> Shape[int]:
     return Shape(read, {"type": "integer", "minimum": least, **({"maximum": top} if top else {})})
 
 
+def limited(most: int, what: str, several: Shape[T]) -> Shape[T]:
+    """Read a list only if it is no longer than any that makes sense."""
+
+    def read(node: Node) -> T:
+        items = node.items or ()
+        if len(items) > most:
+            raise Fault(items[most].problem(f"at most {most} {what} fit here; this list has {len(items)}"))
+        return several(node)
+
+    return Shape(read, {**several.schema, "maxItems": most})
+
+
 # --- where it applies ---------------------------------------------------------------------------------------------
 @shape(_pattern(_SITE))
 def site(node: Node) -> str:
     """Read a vendor, or a vendor and one of its sites."""
     if not _SITE.fullmatch(text(node)):
-        raise expected(node, "a vendor, or vendor/site")
+        small = node.text.casefold()
+        raise expected(node, "a vendor, or vendor/site", small if _SITE.fullmatch(small) else "")
     return node.text
 
 
@@ -146,7 +163,10 @@ def holidays(years: Sequence[int], known: Mapping[date, str] | None = None) -> S
         try:
             return public_holidays(place["country"], place.get("region"), years)
         except ValueError as error:
-            raise Fault(node.problem(str(error))) from None
+            country = guesses.country(place["country"])
+            if country == place["country"]:
+                raise Fault(node.follow(["region"]).problem(str(error))) from None
+            raise Fault(node.follow(["country"]).problem(str(error), country)) from None
 
     return Shape(read, _PLACE.schema).meaning("Public holidays; they become dates when the policy is activated.")
 
@@ -157,8 +177,9 @@ def timezone(node: Node) -> str:
     try:
         ZoneInfo(text(node))
     except (KeyError, ValueError, OSError):
-        near = nearest(node.text, available_timezones())
-        raise Fault(node.problem(f'there is no time zone "{node.text[:40]}"; one is Europe/Berlin', near)) from None
+        near = guesses.zone(node.text, available_timezones())
+        words = f'there is no time zone "{node.text[:40]}"; write one like Europe/Berlin'
+        raise Fault(node.problem(words, near)) from None
     return node.text
 
 
@@ -216,12 +237,16 @@ def _severity(impact: tuple[str, ...], urgency: tuple[str, ...], matrix: dict[st
     table_ = {row.casefold(): cells for row, cells in matrix.items()}
     for side in (rows, columns):
         if "low" in side and "high" in side and side.index("high") < side.index("low"):
-            raise ValueError("impact and urgency are listed from the least to the greatest; here high comes before low")
+            at = "impact" if side is rows else "urgency"
+            words = "impact and urgency are listed from the least to the greatest; here high comes before low"
+            raise Wrong(words, (at,))
     if set(table_) != set(rows) or len(set(rows)) < len(rows) or len(set(columns)) < len(columns):
-        raise ValueError(f"the matrix has one row for each impact: {', '.join(impact)}; it has {', '.join(matrix)}")
-    for row, cells in table_.items():
+        words = f"the matrix has one row for each impact: {', '.join(impact)}; it has {', '.join(matrix)}"
+        raise Wrong(words, ("matrix",))
+    for row, cells in matrix.items():
         if len(cells) != len(columns):
-            raise ValueError(f'row "{row}" has {len(cells)} cells, and there are {len(columns)} urgencies')
+            words = f'row "{row}" has {len(cells)} cells, and there are {len(columns)} urgencies'
+            raise Wrong(words, ("matrix", row))
     names = tuple(dict.fromkeys(cell for row in rows for cell in table_[row]))
     return Severity(impact=rows, urgency=columns, matrix=table_, names=names)
 

@@ -70,7 +70,7 @@ def explained(clocks: Clocks, rule: Rule, finding: Finding, now: datetime) -> Fi
             sums[interval.reason] = sums.get(interval.reason, timedelta(0)) + interval.length
     told = replace(timed, uncounted=", ".join(f"{spoken(length)} {reason}" for reason, length in sums.items()))
     support, answers = (tuple(told if a is timed else a for a in some) for some in (finding.support, finding.answers))
-    return replace(finding, support=support, answers=answers)
+    return finding._replace(support=support, answers=answers)
 
 
 def write_note(handoff: Handoff) -> Note:

@@ -10,12 +10,12 @@ from policies import sentences as say
 from policies.calendars import Clock, Interval
 from policies.case import Case, Facts
 from policies.conditions import AllOf, Answer, AnyOf, Cause, Leaf, Moment, Node, Not
-from policies.descent import descent
+from policies.descent import calm_name, descent
 from policies.durations import Duration
 from policies.moments import Clocks, moment_of
 from policies.policy import ComeDown, Policy, Rule
-from policies.survey import next_look
 from policies.verdicts import Verdict
+from policies.waking import next_look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +121,7 @@ def ways_down(policy: Policy, case: Case, facts: Facts, now: datetime) -> tuple[
     calm = descent(policy, case, moment).calm
     applies = bool(case.before) and case.before[-1].level == case.level
     calendar = clocks.at_level(case.level)
-    return tuple(_way(way, moment, calendar, calm.get(way.name), applies=applies) for way in ways)
+    return tuple(_way(way, moment, calendar, calm.get(calm_name(way, case)), applies=applies) for way in ways)
 
 
 def _way(way: ComeDown, moment: Moment, calendar: str, since: datetime | None, *, applies: bool) -> WayDown:

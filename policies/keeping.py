@@ -8,11 +8,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 
-from policies.branches import WEEK, Answers, Branch, TooMany
+from policies.branches import WEEK, Answers, Branch
 from policies.calendars import Calendar
 from policies.commands import Take
+from policies.consent import MANAGER
+from policies.effort import Effort, TooMany
 from policies.findings import Finding, Reason, error, listed, named, said, warning
-from policies.holds import MANAGER
 from policies.levels import Level
 from policies.policy import Policy
 from policies.ranges import Among
@@ -96,13 +97,13 @@ def _never(policy: Policy, answers: Answers, rules: Sequence[Reason]) -> Iterato
         return
     try:
         forbidden = [_wide(b, answers) for b in answers.ways(policy.guards.never, usual_calendar(policy))]
+        stuck = [reason for reason in rules if _forbidden(reason, forbidden, answers.effort)]
     except TooMany:
         return
     if all(branch.conflict for branch in forbidden):
         parts = said(*(part for branch in forbidden for part in branch.parts), last="or")
         yield warning("guards", f"`never` keeps nothing: no ticket that can climb has {parts}", "guards", "never")
         return
-    stuck = [reason for reason in rules if _forbidden(reason, forbidden)]
     if stuck and len(stuck) == sum(reason.moves for reason in rules):
         yield error("guards", "`never` forbids every move: no rule leads anywhere any more", "guards", "never")
     else:
@@ -116,12 +117,14 @@ def _wide(branch: Branch, answers: Answers) -> Branch:
         for question, found in branch.ranges.items()
         if not (isinstance(found, Among) and found.values >= answers.domains.get(question, frozenset({True, False})))
     }
-    return Branch(parts=branch.parts, ranges=ranges, causes=branch.causes, conflict=branch.conflict)
+    return branch.having(ranges, branch.conflict)
 
 
-def _forbidden(reason: Reason, forbidden: Sequence[Branch]) -> bool:
-    cells = [branch.at(level) for branch in reason.live for level in reason.climbs(branch)]
-    return bool(cells) and all(any(not f.conflict and cell.implies(f) for f in forbidden) for cell in cells)
+def _forbidden(reason: Reason, forbidden: Sequence[Branch], effort: Effort) -> bool:
+    cells = [(branch, level) for branch in reason.live for level in reason.climbs(branch)]
+    effort.spend(sum(branch.size for branch, _ in cells) * sum(keeps.size for keeps in forbidden))
+    possible = [keeps for keeps in forbidden if not keeps.conflict]
+    return bool(cells) and all(any(branch.at(level).implies(keeps) for keeps in possible) for branch, level in cells)
 
 
 def _between(policy: Policy, rules: Sequence[Reason]) -> Iterator[Finding]:

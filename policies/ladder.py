@@ -64,10 +64,21 @@ def _chosen(choice: Choice, ticket: Ticket) -> bool | None:
     return True
 
 
-def adopted(policy: Policy, case: Case, fresh: Sequence[Event], facts: Facts, now: datetime) -> Case:
-    """Take a ticket in at the level it stands at; what was so before is no cause (decision 21)."""
+def adopted(
+    policy: Policy, case: Case, fresh: Sequence[Event], facts: Facts, now: datetime
+) -> tuple[Case, dict[str, End]]:
+    """Take a ticket in at the level it stands at; what was so before is no cause (decision 21).
+
+    Writes that have not ended when the mode changes are given up: what is then allowed is decided anew.
+    """
     if case.mode is not None and case.mode is not facts.mode:
-        return _adopted_again(policy, case, facts, now)
+        given_up = {pending.operation: End.WITHDRAWN for pending in case.pending}
+        case = _withdrawn(policy, case, None) if given_up else case
+        return _adopted_again(policy, case, facts, now), given_up
+    return _first_adopted(policy, case, fresh, facts, now), {}
+
+
+def _first_adopted(policy: Policy, case: Case, fresh: Sequence[Event], facts: Facts, now: datetime) -> Case:
     story = case.story
     first = story.created_at if story.born else min((event.at for event in fresh), default=None)
     first = first or case.adopted_at or now
@@ -202,7 +213,9 @@ def _withdrawn(policy: Policy, case: Case, acted_at: datetime | None) -> Case:
             younger = {cause.id for cause in pending.causes if cause.since > acted_at}
             fired[pending.rule] = replace(before, causes=tuple(c for c in before.causes if c not in younger))
     level, since = ground(case)
-    return replace(_at(policy, case, level, since), pending=(), fired=fired)
+    never_made = () if _written(case) else tuple(pending.at for pending in case.pending)
+    moved_at = tuple(at for at in case.moved_at if at not in never_made)
+    return replace(_at(policy, case, level, since), pending=(), fired=fired, moved_at=moved_at)
 
 
 def _moved_to(policy: Policy, case: Case, moving: Sequence[Shift]) -> int | None:
@@ -235,7 +248,7 @@ def _fields(policy: Policy, ticket: Ticket) -> frozenset[str]:
 def _settled(policy: Policy, case: Case, facts: Facts, moved_at: datetime) -> Case:
     """Count every cause up to a person's move as dealt with: they saw the ticket and chose."""
     fired, clocks = dict(case.fired), Clocks(policy, case)
-    for rule in policy.rules:
+    for rule in (rule for rule in policy.rules if rule.go_to is not None):  # what only tells is not about the level
         finding = rule.when.ask(moment_of(policy, clocks.of(rule), case, facts, moved_at))
         seen = [a for a in finding.answers if a.value and a.name not in _ASKED]
         causes = [c.id for a in seen for c in a.causes if c.since <= moved_at]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -21,12 +21,25 @@ from policies.comparing import compared
 from policies.conditions import leaves
 from policies.configured import Sites, configured
 from policies.durations import Duration
-from policies.findings import Finding, Place, error, listed, named, only_told, reasons, warning
+from policies.findings import (
+    Finding,
+    Place,
+    error,
+    listed,
+    most,
+    named,
+    only_told,
+    placed,
+    reasons,
+    to_nobody,
+    warning,
+)
+from policies.hearing import nobody_snoozes
 from policies.keeping import keeping
 from policies.levels import Level
 from policies.model import Status
 from policies.policy import Choice, Policy
-from policies.source import Fault, Node, read
+from policies.sentences import watches
 
 __all__ = ["Finding", "lint"]
 
@@ -41,6 +54,7 @@ def lint(policy: Policy, sites: Sites | None = None) -> tuple[Finding, ...]:
     rules = reasons(policy, answers)
     found = [
         *(_targets(policy) if sites is None else configured(policy, sites)),
+        *_only_watched(policy),
         *_out_of_scope(policy),
         *_priorities(policy),
         *_alike(policy),
@@ -50,25 +64,16 @@ def lint(policy: Policy, sites: Sites | None = None) -> tuple[Finding, ...]:
         *_lengths(policy, answers),
         *compared(policy, answers, rules),
         *keeping(policy, answers, rules),
+        *nobody_snoozes(policy),
         *bouncing(policy, answers, rules),
     ]
-    return _placed(policy, found) if found else ()
+    return placed(policy, most(policy, [*_left_out(answers), *found]))
 
 
-def _placed(policy: Policy, found: Iterable[Finding]) -> tuple[Finding, ...]:
-    try:
-        root, _ = read(policy.text)
-    except Fault:  # a policy that was not made from its text
-        return tuple(found)
-    placed = [replace(finding, line=_line(root, finding.at)) for finding in found]
-    return tuple(sorted(placed, key=lambda finding: finding.line))
-
-
-def _line(root: Node, place: Place) -> int:
-    """Return the line of a part of the document: of its key, if it has one."""
-    above = root.follow(place[:-1])
-    keys = (key for key, _ in above.pairs or () if place and key.text == place[-1])
-    return next(keys, root.follow(place)).line
+def _left_out(answers: Answers) -> Iterator[Finding]:
+    if answers.effort.spent:
+        sentence = "there are so many rules and conditions that not all of them were compared with each other"
+        yield warning("rules", sentence, "rules")
 
 
 # --- levels -------------------------------------------------------------------------------------------------------
@@ -80,7 +85,18 @@ def _targets(policy: Policy) -> Iterator[Finding]:
                 continue
             some = [place for place in level.places if place.startswith(f"{vendor}/")] if not name else []
             only = f", only for {listed(some)}" if some else ""
-            sentence = f"has no target for {site}{only}: a ticket there would be moved to nobody"
+            sentence = f"has no target for {site}{only}: {to_nobody(level)}"
+            yield warning(named(level), sentence, "levels", level.number - 1)
+
+
+def _only_watched(policy: Policy) -> Iterator[Finding]:
+    """Find levels that should take a ticket over, and name only people who watch it."""
+    for level in policy.levels[1:]:
+        if level.take is Take.OWNERSHIP and (sites := [at for at, place in level.places.items() if watches(place)]):
+            sentence = (
+                f"tickets should move here, but the target for {listed(sites)} only names who watches, so they stay "
+                "with whoever has them: write `take: oversight`, or name a place to move them to"
+            )
             yield warning(named(level), sentence, "levels", level.number - 1)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
-from policies.case import Before, Decision
-from policies.commands import Command, Line, Mode, Note, Occasion, Span, Speech, Take
+from policies.case import Case, Decision
+from policies.commands import Command, Line, Mode, Note, Occasion, Recipient, Span, Speech, Take
 from policies.descent import Descent, given_back, priority_before, unchanged
 from policies.handoff import MARK, in_words
 from policies.levels import Level
@@ -28,12 +29,12 @@ def descended(scene: Scene, found: Descent, way: ComeDown, place: Placement) -> 
     observed = command.mode is Mode.OBSERVE
     over = Message(
         policy=scene.policy, case=scene.case, level=level, occasion=Occasion.CAME_DOWN, rule=way.name,
-        to=scene.policy.level(scene.case.level).tell, asks="it came down again, nothing more is asked", why=f"{why}.",
+        to=tuple(_told_before(scene, way)), asks="it came down again, nothing more is asked", why=f"{why}.",
         now=scene.now, marks=(command.operation,),
     )  # fmt: skip
     told = notice(over) if command.mode is Mode.ACT else None
     return Decision(
-        case=replace(moved_case(scene, scene.case, command, way.name, None), returned=True),
+        case=_case(scene, command, way),
         events=scene.fresh,
         command=None if observed else command,
         observed=command if observed else None,
@@ -44,6 +45,22 @@ def descended(scene: Scene, found: Descent, way: ComeDown, place: Placement) -> 
     )
 
 
+def _case(scene: Scene, command: Command, way: ComeDown) -> Case:
+    """Return the case below. From a jump over it, what was before is kept for the rest of the way down."""
+    before = given_back(scene.case, way.go_to)
+    kept = tuple(one for one in scene.case.before if one.level <= way.go_to)
+    jumped = (before,) if before.level_before < way.go_to else ()
+    case = moved_case(scene, scene.case, command, way.name, None)
+    return replace(case, returned=True, before=(*kept, *jumped))
+
+
+def _told_before(scene: Scene, way: ComeDown) -> Iterator[Recipient]:
+    """Yield whom the levels tell to which we brought the ticket, and which it leaves."""
+    for before in scene.case.before:
+        if before.level > way.go_to:
+            yield from scene.policy.level(before.level).tell
+
+
 def _why(scene: Scene, found: Descent, way: ComeDown) -> str:
     answers = found.finding.answers if found.finding is not None else ()
     so = "; ".join(in_words(answer) for answer in answers)
@@ -52,11 +69,11 @@ def _why(scene: Scene, found: Descent, way: ComeDown) -> str:
 
 def _command(scene: Scene, level: Level, way: ComeDown, place: Placement, why: str) -> Command:
     case = scene.case
-    before: Before | None = given_back(case, way.go_to)
-    restore = unchanged(case, before) if before is not None else {}
-    moves = before is None and level.take is Take.OWNERSHIP
-    priority = priority_before(case, before) if before is not None else None
-    mode = Mode.least(scene.facts.mode, level.mode)
+    before, been_there = given_back(case, way.go_to), _was_at(case, way.go_to)
+    restore = unchanged(case, before) if been_there else {}
+    moves = not been_there and level.take is Take.OWNERSHIP
+    priority = priority_before(case, before) if been_there else None
+    mode = Mode.least(scene.facts.mode, level.mode, scene.policy.level(case.level).mode, before.mode)
     operation = operation_id(case, way.go_to, way.name, str(case.level_since))
     return Command(
         operation=operation,
@@ -71,6 +88,11 @@ def _command(scene: Scene, level: Level, way: ComeDown, place: Placement, why: s
         fallbacks=place.fallbacks if moves else (),
         restore=restore,
     )
+
+
+def _was_at(case: Case, level: int) -> bool:
+    """Say whether the ticket stood at a level before it came to where it is."""
+    return any(before.level_before == level for before in case.before)
 
 
 def _changed(scene: Scene, level: Level, restored: bool, priority: Priority | None) -> str:

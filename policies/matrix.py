@@ -6,16 +6,13 @@ from collections.abc import Iterable
 
 from policies import particulars as about
 from policies import sentences as say
-from policies.commands import Take
 from policies.levels import Level
 from policies.particulars import Words
 from policies.policy import Policy, Rule
 from policies.sheet import Block, Grid, Pairs, Point, Points, Section, Sheet
-from policies.wording import plain
 
 _NOTHING = "—"
 _ROLE = ("people", "told at", "may")
-_HOW = {Take.OWNERSHIP: "moves there", Take.OVERSIGHT: "stays, watched"}
 
 
 def matrix(policy: Policy) -> Sheet:
@@ -50,12 +47,12 @@ def _overview(policy: Policy) -> Section:
 
 def _row(policy: Policy, level: Level) -> tuple[str, ...]:
     said = about.of_level(policy, level)
-    who = [f"{at}: {about.target(place.target)}" for at, place in level.places.items()]
+    who = [about.place(at, place, also_if_refused=at in level.fallbacks) for at, place in level.places.items()]
     who = who or [f"told: {line}" for line in said.get("who is told", ())] or [*said["who"]]
     return (
         f"{level.number} {level.name}",
         "\n".join(who),
-        _HOW[level.take] if level.number > 1 else "starts here",
+        "starts here" if level.number == 1 else "stays, watched" if about.watched(level) else "moves there",
         *(" ".join(said.get(label, (_NOTHING,))) for label in ("priority", "taken within", "solved within")),
     )
 
@@ -105,7 +102,8 @@ def _only_told(policy: Policy) -> Iterable[Section]:
 
 def _guards(policy: Policy) -> Iterable[Section]:
     if said := about.of_guards(policy):
-        intro = "What keeps tickets from going up too often. What waits is shown with its reason and until when."
+        intro = "What keeps tickets from going up too often. What waits is not lost: `stepladder policy explain` shows "
+        intro += "it, with its reason and until when."
         yield Section(title="Guards", intro=intro, blocks=(_pairs(said),))
 
 
@@ -115,12 +113,12 @@ def _roles(policy: Policy) -> Iterable[Section]:
         rows = []
         for name, role in policy.roles.items():
             said = about.of_role(policy, name, role)
-            rows.append((plain(name), *("\n".join(said.get(key, (_NOTHING,))) for key in _ROLE)))
+            rows.append((name, *("\n".join(said.get(key, (_NOTHING,))) for key in _ROLE)))
         yield Section(title="Roles", blocks=(Grid(caption="", head=head, rows=tuple(rows)),))
 
 
 def _scope(policy: Policy) -> Section:
-    places = tuple((place, tuple(about.scope(choices))) for place, choices in policy.applies_to.items())
+    places = tuple((say.capital(place), tuple(about.scope(choices))) for place, choices in policy.applies_to.items())
     intro = "What is not named here is never decided upon and never changed."
     return Section(title="Applies to", intro=intro, blocks=(Pairs(items=places),))
 

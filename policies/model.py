@@ -199,11 +199,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comment:
-    """Something said on the ticket. `public` = the requester can read it; None = the vendor did not say."""
+    """Something said on the ticket. `public` = the requester can read it; None = the vendor did not say.
+
+    `among_staff`: nobody but staff can read the ticket at all, the requester included: what is public there answers
+    the requester, and may be a command to us all the same.
+    """
 
     id: str
     text: str
     public: bool | None
+    among_staff: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,15 +15,17 @@ from policies.policy import Policy, Rule
 from policies.questions import tier_of
 from policies.story import BLOCKED, Story
 
+_RESOLVED = frozenset(status for status in Status if status.resolved)
+
 
 def pauses_of(policy: Policy, story: Story) -> tuple[Pause, ...]:
     """Return when the clocks stood still: in the statuses the policy names, while resolved, and while blocked."""
-    ends = (*(since.at for since in story.statuses[1:]), None)
-    spans = tuple(
+    ends = (*[since.at for since in story.statuses[1:]], None)
+    spans = tuple([
         Pause(start=since.at, end=end, reason=since.value)
         for since, end in zip(story.statuses, ends, strict=False)  # no status known, no pause
-        if (status := Status(since.value)).resolved or status in policy.pause_while
-    )
+        if since.value in policy.pause_while or since.value in _RESOLVED
+    ])  # fmt: skip
     return spans if policy.pause_linked is None else (*spans, *_blocked(story, policy.pause_linked.length))
 
 
@@ -36,10 +38,10 @@ def _blocked(story: Story, at_most: timedelta) -> Iterator[Pause]:
             yield Pause(start=since.at, end=min(end or latest, latest), reason="blocked by a linked ticket")
 
 
-def customers_calendar(policy: Policy, ticket: Ticket) -> tuple[str, str | None]:
+def customers_calendar(policy: Policy, ticket: Ticket, story: Story) -> tuple[str, str | None]:
     """Return the calendar of the ticket's customer, else the policy's, and the field to fetch if that is unknown."""
     if policy.calendar_from is not None:
-        if policy.calendar_from not in ticket.custom and not ticket.knows("custom"):
+        if policy.calendar_from not in ticket.custom and not (story.whole and ticket.knows("custom")):
             return policy.calendar, "custom"
         named = (ticket.custom.get(policy.calendar_from) or "").casefold()
         return next((name for name in policy.calendars if name.casefold() == named), policy.calendar), None
@@ -54,13 +56,16 @@ class Clocks:
     """The clocks of one look: what paused the ticket is found out once, not for every question.
 
     A rule's calendar counts before that of the level the ticket stands at, then the customer's, then the policy's.
+    `unknown`: the field to fetch before the customer's calendar, or what blocks the ticket, is known.
     """
 
     def __init__(self, policy: Policy, case: Case) -> None:
         self._policy = policy
         self._pauses = pauses_of(policy, case.story)
         self._made: dict[str | None, Clock] = {}
-        self._customers = customers_calendar(policy, case.ticket)[0]
+        self._customers, self.unknown = customers_calendar(policy, case.ticket, case.story)
+        if policy.pause_linked is not None and self.unknown is None and not case.ticket.knows("blocked_by"):
+            self.unknown = "blocked_by"
         self.calendar = self.at_level(case.level)
 
     def at_level(self, level: int) -> str:

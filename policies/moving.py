@@ -69,11 +69,10 @@ def climbed(scene: Scene, verdicts: Sequence[Verdict], winner: Verdict, place: P
         fallbacks=place.fallbacks,
         turn=scene.facts.turns.get(level.number, 0),
     )
-    moved = replace(
-        moved_case(scene, after_firing(case, verdicts, now), command, rule.name, winner),
-        before=remembered(case, level, before, place.target),
-        promised=handoff.promised,
-    )
+    moved = after_firing(case, verdicts, now)
+    if mode is scene.facts.mode:  # what is only on trial moves nothing
+        there = moved_case(scene, moved, command, rule.name, winner)
+        moved = replace(there, before=remembered(case, level, before, place.target, mode), promised=handoff.promised)
     budget, warnings = _budget(scene, winner)
     return Decision(
         case=moved,
@@ -82,11 +81,11 @@ def climbed(scene: Scene, verdicts: Sequence[Verdict], winner: Verdict, place: P
         observed=command if mode is Mode.OBSERVE else None,
         fired=(rule.name, *(v.rule.name for v in verdicts if v.new and v.rule is not rule)),
         why=handoff.reason,
-        given_up={**scene.given_up, **{p.operation: End.SUPERSEDED for p in case.pending}},
+        given_up={**scene.given_up, **{p.operation: End.SUPERSEDED for p in case.pending if p not in moved.pending}},
         adoptive=adoptive(case) and mode is not Mode.OBSERVE,
         notices=tuple(_notices(scene, winner, place, handoff, moved, warnings)) if mode is Mode.ACT else (),
         warnings=warnings,
-        reserves=budget if mode is not Mode.OBSERVE else None,
+        reserves=budget if mode is Mode.ACT else None,
     )
 
 
@@ -141,9 +140,8 @@ def _notices(
     doing = "please watch over this" if level.take is Take.OVERSIGHT else "please take it"
     occasions = [(Occasion.ESCALATED, (*place.tell, *winner.rule.tell), doing, f"{handoff.reason}.")]
     budget = level_budget(scene.policy, level.number)
-    if (
-        warnings and used is not None and budget is not None and used.count == budget.at_most
-    ):  # said once, not each time
+    crossing = budget is not None and used is not None and used.count == budget.at_most  # said once, not each time
+    if warnings and crossing:
         occasions.append((Occasion.BUDGET, place.tell, "more tickets come than planned", f"{warnings[0]}."))
     for occasion, to, asks, why in occasions:
         message = Message(

@@ -15,6 +15,7 @@ from policies.case import Case
 from policies.commands import Line, Note, Notice, Occasion, Recipient, Span, Speech
 from policies.handoff import MARK, name_of, quoted_subject
 from policies.levels import Level
+from policies.openings import EARLIEST, LATEST
 from policies.policy import Policy
 from policies.questions import tier_of
 
@@ -82,7 +83,8 @@ def _lines(message: Message, key: str) -> Iterable[Line]:
 
 
 def _expected(message: Message) -> str:
-    promised = message.case.ticket.due_at or message.case.promised
+    due = message.case.ticket.due_at
+    promised = due if due is not None and EARLIEST <= due < LATEST else message.case.promised
     if promised is None:
         return "none was set"
     zone = ZoneInfo(message.policy.calendars[message.policy.calendar].timezone)

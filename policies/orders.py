@@ -19,7 +19,9 @@ _LENGTH = re.compile(r"\s+(?:for\s+)?((?:\d{1,9}\s*[smhd]\s*)+)(?:clock\b)?(?!\w
 
 def command_line(comment: Comment) -> str:
     """Return where a command stands: first, in what the customer cannot read; they may have written what is below."""
-    return "" if comment.public is True else comment.text.lstrip()[:_LINE_READ].partition("\n")[0].rstrip()
+    if comment.public is not False and not comment.among_staff:
+        return ""
+    return comment.text.lstrip()[:_LINE_READ].partition("\n")[0].rstrip()
 
 
 def to_us(line: str) -> bool:

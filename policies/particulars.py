@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from policies import sentences as say
 from policies.commands import Take, Target
+from policies.consent import MANAGER
 from policies.durations import Duration
-from policies.holds import MANAGER
 from policies.levels import Level, OutOfHours, Place, Places, Reminders
 from policies.model import JSON
 from policies.policy import Choice, ComeDown, Evidence, LevelBudget, People, Policy, Rule, Tier
 from policies.reminders import MOST_REVIEWS
-from policies.wording import plain, times
+from policies.wording import amount, plain, times
 
 Words = Mapping[str, Sequence[str]]
 """What is said of one thing, in lines under a label each."""
@@ -57,15 +57,23 @@ def places(found: Places) -> list[str]:
 
 
 def _place(at: str, place: Place) -> Iterator[str]:
-    yield f"{at}: {target(place.target)}"
+    yield f"{say.capital(at)}: {target(place.target)}"
     for branch in place.branches:
         what = say.field(branch.field)
         for value, other in branch.targets.items():
-            yield f"{at}, if the {what} is {value}: {target({**place.target, **other})}"
+            yield f"{say.capital(at)}, if the {what} is {value}: {target({**place.target, **other})}"
+
+
+def place(at: str, found: Place, *, also_if_refused: bool) -> str:
+    """Say where a level lives at one site in a line, and by what it may be elsewhere."""
+    fields = [say.field(branch.field) for branch in found.branches]
+    by = [f"by {say.listed(fields, 'and')}"] if fields else []
+    other = say.listed([*by, *(["if that fails"] if also_if_refused else [])], "and")
+    return f"{say.capital(at)}: {target(found.target)}{f' (others {other})' if other else ''}"
 
 
 def target(found: Target) -> str:
-    """Say a target in the vendor's words (`group Support`, `field team: Network`), and how one of several is chosen."""
+    """Say a target in the vendor's words (`group Support`, `field team = First`), and how one of several is chosen."""
     parts = [f"{plain(name)} {_value(value)}" for name, value in found.items() if name not in ("assign", "from")]
     parts += [f"one of {_value(found['from'])}"] if "from" in found else []
     parts += [_PICKS.get(str(found["assign"]), plain(found["assign"]))] if "assign" in found else []
@@ -74,12 +82,15 @@ def target(found: Target) -> str:
 
 def _value(value: JSON) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {_value(part)}" for name, part in value.items())
+        return ", ".join(f"{name} = {_value(part)}" for name, part in value.items())
     return say.listed(map(_value, value), "and") if isinstance(value, list | tuple) else str(value)
 
 
 def _fallbacks(level: Level) -> list[str]:
-    return [f"{at}: {', then '.join(target(one) for one in several)}" for at, several in level.fallbacks.items()]
+    return [
+        f"{say.capital(at)}: {', then '.join(target(one) for one in several)}"
+        for at, several in level.fallbacks.items()
+    ]
 
 
 def _out_of_hours(found: OutOfHours) -> list[str]:
@@ -94,7 +105,12 @@ def taking(level: Level) -> str:
     """Say what becomes of a ticket that comes to this level."""
     if level.number == 1:
         return "every ticket starts here"
-    return "the ticket moves there" if level.take is Take.OWNERSHIP else "the ticket stays where it is; they watch it"
+    return "the ticket stays where it is; they watch it" if watched(level) else "the ticket moves there"
+
+
+def watched(level: Level) -> bool:
+    """Say whether a ticket that comes to this level stays where it is, and people only watch it."""
+    return level.take is Take.OVERSIGHT or (bool(level.places) and all(map(say.watches, level.places.values())))
 
 
 def priority(level: Level) -> str:
@@ -108,7 +124,7 @@ def _reminding(policy: Policy, level: Level, reminders: Reminders) -> list[str]:
     """Say what happens when nobody takes a ticket in time."""
     every = say.counted(reminders.every, say.levels_calendar(policy, level))
     several = f", then every {every}, {times(reminders.at_most)} in all" if reminders.at_most > 1 else ""
-    lines = [f"those who are told are reminded at once{several}"]
+    lines = [f"those who are told are reminded at that moment{several}"]
     if reminders.climb:
         higher = policy.level(min(level.number + 1, policy.top))
         lines.append(f"{every} later it goes to level {higher.number} {higher.name}")
@@ -123,8 +139,8 @@ def _reviewing(every: Duration, calendar: str) -> str:
 
 def _confirming(roles: Sequence[str]) -> str:
     """Say who must agree before a ticket comes to a level."""
-    named = say.listed(map(plain, roles), "or")
-    return f"somebody with the role {named}, by /confirm in an internal comment; until then the move waits"
+    role = say.listed(roles, "or")
+    return f"somebody with the role {role}, by /confirm in an internal comment; until then the move waits"
 
 
 # --- rules and ways down ------------------------------------------------------------------------------------------
@@ -219,9 +235,8 @@ def _keeps(policy: Policy) -> bool:
 
 def _budget(policy: Policy, budget: LevelBudget) -> str:
     above = "more wait for their turn" if budget.hold else "for more, its people are warned"
-    name = policy.level(budget.level).name
-    tickets = "1 ticket" if budget.at_most == 1 else f"{budget.at_most} tickets"
-    return f"at most {tickets} within {say.spelled(budget.per.length)} to level {budget.level} {name}; {above}"
+    most, name = amount(budget.at_most, "ticket"), policy.level(budget.level).name
+    return f"at most {most} within {say.spelled(budget.per.length)} to level {budget.level} {name}; {above}"
 
 
 def _evidence(evidence: Evidence, calendar: str) -> str:

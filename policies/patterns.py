@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 import re2
 
 from policies.asking import FactQuestion, Unknown
-from policies.conditions import Cause, Moment, Wrong, condition
+from policies.conditions import Cause, Moment, condition
 from policies.masking import HIDDEN, masked
 from policies.model import Named
 from policies.questions import held
+from policies.values import Wrong
 
 LONGEST = 500
 """Characters that a pattern may have."""

@@ -5,16 +5,14 @@ What the vendor's words in a target mean is the connectors' business; here one t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from policies.calendars import Calendar
 from policies.commands import Recipient, Target
 from policies.conditions import Moment
-from policies.levels import Branch, Level, OutOfHours, Places, at_site
-from policies.model import Named, Ticket
-from policies.policy import Policy
+from policies.levels import Level, OutOfHours, Places, at_site
+from policies.model import Named
 from policies.questions import tier_of
 
 _INSTANT = timedelta(microseconds=1)
@@ -33,14 +31,14 @@ class Placement:
 def placement(level: Level, moment: Moment) -> Placement:
     """Choose the target for a ticket that comes to a level at this moment."""
     ticket = moment.ticket
-    target, needs = _chosen(moment.policy, level.places, ticket)
+    target, needs = _chosen(moment, level.places)
     tell = level.tell
     if (other := level.out_of_hours) is not None and not other.hold:
         closed = out_of_hours(other, moment)
         if closed is None:
             needs |= other.unless.ask(moment).needs if other.unless is not None else frozenset()
         elif closed:
-            instead, more = _chosen(moment.policy, other.places, ticket)
+            instead, more = _chosen(moment, other.places)
             target, needs, tell = instead or target, needs | more, other.tell or tell
     return Placement(
         target=target, fallbacks=level.fallback(ticket.ref.vendor, ticket.ref.site), tell=tell,
@@ -65,39 +63,33 @@ def opening(calendar: Calendar, now: datetime) -> datetime | None:
     return first - _INSTANT if first is not None else None
 
 
-def _chosen(policy: Policy, places: Places, ticket: Ticket) -> tuple[Target, frozenset[str]]:
+def _chosen(moment: Moment, places: Places) -> tuple[Target, frozenset[str]]:
+    """Return the target of the first branch that fits, and what must be known before that can be told."""
+    ticket = moment.ticket
     place = at_site(places, ticket.ref.vendor, ticket.ref.site)
     if place is None:
         return {}, frozenset()
     unknown = set[str]()
     for branch in place.branches:
-        found, needs = _branch(policy, branch, ticket)
-        if found is not None:
-            return {**place.target, **found}, frozenset(unknown)
-        unknown |= {needs} if needs else set()
+        for word, target in branch.targets.items():
+            fits = _fits(moment, branch.field, word)
+            if fits is True:
+                return {**place.target, **target}, frozenset(unknown)
+            unknown |= {fits} if isinstance(fits, str) else set()
     return place.target, frozenset(unknown)
 
 
-def _branch(policy: Policy, branch: Branch, ticket: Ticket) -> tuple[Target | None, str | None]:
-    """Return the target of the branch that a ticket's field leads to, or what must be known first."""
-    for word, needs in _words(policy, branch.field, ticket):
-        if needs:
-            return None, needs
-        if word is not None and word.casefold() in branch.targets:
-            return branch.targets[word.casefold()], None
-    return None, None
-
-
-def _words(policy: Policy, name: str, ticket: Ticket) -> Iterator[tuple[str | None, str | None]]:
-    """Yield the words a field goes by, or the field to fetch."""
+def _fits(moment: Moment, name: str, word: str) -> bool | str:
+    """Say whether a ticket's field has a value (in small letters), or name the field to fetch."""
     if name == "tier":
-        tier, _, needs = tier_of(policy, ticket)
-        yield tier, needs
-    elif name.startswith("custom."):
-        key = name.removeprefix("custom.")
-        yield ticket.custom.get(key), None if key in ticket.custom or ticket.knows("custom") else "custom"
-    elif not ticket.knows(name):
-        yield None, name
-    else:
-        value = getattr(ticket, name)
-        yield from ((word, None) for word in ((value.id, value.name) if isinstance(value, Named) else (value,)))
+        tier, _, needs = tier_of(moment.policy, moment.ticket)
+        return needs or (tier or "").casefold() == word
+    if not moment.told(name):
+        return name.partition(".")[0]
+    if name.startswith("custom."):
+        return (moment.ticket.custom.get(name.removeprefix("custom.")) or "").casefold() == word
+    value = getattr(moment.ticket, name)
+    if isinstance(value, Named):
+        known = value.goes_by(word)
+        return name if known is None else known
+    return value is not None and str(value).casefold() == word

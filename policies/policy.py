@@ -144,13 +144,17 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A test that travels with the policy: an invented ticket, its story, and the level expected at each time."""
+    """A test that travels with the policy: an invented ticket, its story, and the level expected at each time.
+
+    `where`: file and line of the test. `lines`: those of its expectations, as far as they are known.
+    """
 
     name: str
     ticket: Mapping[str, Any]
     steps: tuple[Mapping[str, Any], ...] = ()
     expect: tuple[Mapping[str, Any], ...] = ()
     where: str = ""
+    lines: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,13 +20,21 @@ from policies.waiting import time_question
 
 
 def _promised(moment: Moment) -> Start:
-    """Return the date that the ticket carries, else the resolution time that was told when it came to its level."""
+    """Return the date that the ticket carries, else the resolution time that its level promised."""
     ticket = moment.ticket
     if not ticket.knows("due_at") and "due_at" not in moment.fetched:
         return Start(None, needs="due_at")
     if ticket.knows("due_at") and ticket.due_at is not None:
         return _within_reach(ticket.due_at, moment.story.took("due_at"))
-    return _within_reach(moment.promised, moment.level_since)
+    return _within_reach(moment.promised or _expected(moment), moment.level_since)
+
+
+def _expected(moment: Moment) -> datetime | None:
+    """Return by when the level expects a resolution, of a ticket that Stepladder did not bring there."""
+    length = moment.policy.level(moment.level).expected_resolution
+    if length is None:
+        return None
+    return moment.clock_for(length).deadline(moment.level_since, length.length, moment.known_at or moment.now)
 
 
 def _sla(moment: Moment) -> Start:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from policies.asking import FactQuestion, Reading, Unknown
-from policies.conditions import Cause, Moment, Wrong, condition
+from policies.conditions import Cause, Moment, condition
 from policies.model import Named, Priority, Ticket
 from policies.policy import Policy
 from policies.shifts import field_of, words_of
-from policies.values import folded, ordered, words
+from policies.values import Wrong, folded, ordered, words
 
 
 def tier_of(policy: Policy, ticket: Ticket) -> tuple[str | None, str | None, str | None]:
@@ -19,17 +19,15 @@ def tier_of(policy: Policy, ticket: Ticket) -> tuple[str | None, str | None, str
     for tier in policy.tiers:
         if not (tier.organizations or tier.tags or tier.field_values):
             return tier.name, None, None
-        if tier.tags:
-            tag = next(iter(_among(tier.tags, ticket.tags)), None)
-            if tag:
-                return tier.name, f"tag:{tag}", None
+        if tier.tags and (tags := _among(tier.tags, ticket.tags)):
+            return tier.name, f"tag:{tags[0]}", None
         if ticket.tier is not None and _among(tier.field_values, (ticket.tier,)):
             return tier.name, "tier", None
         found = [goes_by(ticket.organization, word) for word in tier.organizations]
-        if any(found):
+        if True in found:
             return tier.name, "organization", None
         for field, matters in (("tags", tier.tags), ("tier", tier.field_values), ("organization", tier.organizations)):
-            if matters and not ticket.knows(field):
+            if matters and field not in ticket.known:
                 return None, None, field
         if None in found:
             return None, None, "organization"
@@ -41,21 +39,27 @@ def goes_by(thing: Named | None, word: str) -> bool | None:
     return False if thing is None else thing.goes_by(word)
 
 
-def _among(wanted: tuple[str, ...], found: Sequence[str]) -> list[str]:
-    """Return those of the words that are wanted."""
+@lru_cache(maxsize=4096)
+def _among(wanted: tuple[str, ...], found: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of the words that are wanted; the same ticket is asked the same more than once."""
     wishes = folded(wanted)
-    return [word for word in found if word.casefold() in wishes]
+    return tuple([word for word in found if word.casefold() in wishes])
+
+
+def became(moment: Moment, *took: tuple[str, str | None]) -> tuple[Cause, ...]:
+    """Return the causes of a yes: what took which value, and when. What Stepladder itself wrote is no cause."""
+    story, causes = moment.story, []
+    for shift, word in took:
+        since = story.since.get(shift)
+        if since is not None and shift not in story.ours:
+            value = f"{shift}={word}"
+            causes.append(Cause(id=f"{value}#{story.times.get(value, 0)}", since=since))
+    return tuple(causes)
 
 
 def held(moment: Moment, *shifts: str) -> tuple[Cause, ...]:
-    """Return the causes of a yes: which fields took the value, and when. What Stepladder itself wrote is no cause."""
-    story, causes = moment.story, []
-    for shift in shifts:
-        since = story.since.get(shift)
-        if since is not None and shift not in story.ours:
-            value = f"{shift}={words_of(moment.ticket, field_of(shift)).get(shift)}"
-            causes.append(Cause(id=f"{value}#{story.times.get(value, 0)}", since=since))
-    return tuple(causes)
+    """Return the causes of a yes by their names alone, with the values that the ticket has."""
+    return became(moment, *[(shift, words_of(moment.ticket, field_of(shift)).get(shift)) for shift in shifts])
 
 
 def known(field: str) -> Reading:
@@ -87,7 +91,8 @@ def _register_field(name: str, example: str, sentence: str) -> None:
         wanted = words(value, f"a {name}")
         return FactQuestion(
             name=name, wanted=" or ".join(wanted), read=read, holds=_one_of(name, wanted),
-            show=lambda found: str(found or "none"), causes=lambda moment, _: held(moment, name),
+            show=lambda found: str(found or "none"),
+            causes=lambda moment, found: became(moment, (name, found.id if isinstance(found, Named) else found)),
         )  # fmt: skip
 
     build.__doc__ = sentence
@@ -111,11 +116,11 @@ _priority = known("priority")
 def priority(value: Any) -> FactQuestion:
     """The priority is this, one of these, or compares so: low, normal, high, urgent."""
     compare, wanted = ordered(value, [p.word for p in Priority], "a priority")
+    fits = frozenset(found for found in Priority if compare(found.word))
     return FactQuestion(
-        name="priority", wanted=wanted, read=_priority,
-        holds=lambda found: found is not None and compare(found.word),
+        name="priority", wanted=wanted, read=_priority, holds=fits.__contains__,
         show=lambda found: found.word if found else "none",
-        causes=lambda moment, _: held(moment, "priority"),
+        causes=lambda moment, found: became(moment, ("priority", found.word)),
     )  # fmt: skip
 
 
@@ -179,7 +184,7 @@ def tags(value: Any) -> FactQuestion:
     return FactQuestion(
         name="tags", wanted=" or ".join(wanted), read=_tags, holds=lambda found: bool(_among(wanted, found)),
         show=lambda found: ", ".join(_among(wanted, found)) or "none",
-        causes=lambda moment, found: held(moment, *[f"tag:{tag}" for tag in _among(wanted, found)]),
+        causes=lambda moment, found: became(moment, *[(f"tag:{tag}", tag) for tag in _among(wanted, found)]),
     )  # fmt: skip
 
 
@@ -208,5 +213,5 @@ def custom(value: Any) -> FactQuestion:
         read=_customs(tuple(wanted)),
         holds=lambda found: all(_among(words, (t or "",)) for words, t in zip(wanted.values(), found, strict=True)),
         show=lambda found: ", ".join([f"{name}: {t or 'none'}" for name, t in zip(wanted, found, strict=True)]),
-        causes=lambda moment, _: held(moment, *[f"custom.{name}" for name in wanted]),
+        causes=lambda moment, found: became(moment, *[(f"custom.{n}", t) for n, t in zip(wanted, found, strict=True)]),
     )

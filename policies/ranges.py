@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 from typing import Any, Protocol
 
 _ZERO = timedelta()
@@ -20,8 +21,12 @@ class Range(Protocol):
     def empty(self) -> bool:
         """Nothing fits."""
 
-    def both(self, other: Any) -> Range:
-        """Return what fits this and the other."""
+    @property
+    def size(self) -> int:
+        """How much there is to compare."""
+
+    def both(self, *others: Any) -> Range:
+        """Return what fits this and the others."""
 
     def within(self, other: Any) -> bool:
         """Say whether everything that fits this fits the other."""
@@ -38,9 +43,14 @@ class Among:
         """Nothing fits."""
         return not self.values
 
-    def both(self, other: Among) -> Among:
-        """Return what fits this and the other."""
-        return Among(self.values & other.values)
+    @property
+    def size(self) -> int:
+        """How much there is to compare: sets of values are fast."""
+        return 1 + len(self.values) // 32
+
+    def both(self, *others: Among) -> Among:
+        """Return what fits this and the others."""
+        return Among(self.values.intersection(*(other.values for other in others)))
 
     def within(self, other: Among) -> bool:
         """Say whether everything that fits this fits the other."""
@@ -59,10 +69,16 @@ class Called:
         """Nothing fits."""
         return frozenset() in self.some
 
-    def both(self, other: Called) -> Called:
-        """Return what fits this and the other."""
-        none = self.none | other.none
-        return Called(frozenset(words - none for words in self.some | other.some), none)
+    @property
+    def size(self) -> int:
+        """How much there is to compare."""
+        return 1 + len(self.some)
+
+    def both(self, *others: Called) -> Called:
+        """Return what fits this and the others."""
+        none = self.none.union(*(other.none for other in others))
+        some = frozenset(chain(self.some, *(other.some for other in others)))
+        return Called(frozenset(words - none for words in some) if none else some, none)
 
     def within(self, other: Called) -> bool:
         """Say whether everything that fits this fits the other."""
@@ -81,10 +97,16 @@ class Lasting:
         """Nothing fits."""
         return self.less_than is not None and self.less_than <= self.least
 
-    def both(self, other: Lasting) -> Lasting:
-        """Return what fits this and the other."""
-        ends = [end for end in (self.less_than, other.less_than) if end is not None]
-        return Lasting(max(self.least, other.least), min(ends, default=None))
+    @property
+    def size(self) -> int:
+        """How much there is to compare."""
+        return 1
+
+    def both(self, *others: Lasting) -> Lasting:
+        """Return what fits this and the others."""
+        every = (self, *others)
+        ends = [one.less_than for one in every if one.less_than is not None]
+        return Lasting(max(one.least for one in every), min(ends, default=None))
 
     def within(self, other: Lasting) -> bool:
         """Say whether everything that fits this fits the other."""

@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from policies import conditions
+from policies.consent import LONGEST_HOLD
 from policies.contacts import LONGEST_ADDRESS
-from policies.holds import LONGEST_HOLD
 from policies.patterns import LONGEST as LONGEST_PATTERN
 from policies.reminders import MOST_REVIEWS
 from policies.rungs import LONGEST
 from policies.schema import ORDERS, schema
 from policies.shapes import day, length
+from policies.signs import MOST_PHRASES
 from policies.source import MAX_DEPTH, MAX_NODES, MAX_PROBLEMS, MAX_TEXT
 from policies.story import MOST_COUNTED
 from policies.wording import listed
@@ -55,9 +56,14 @@ AGENTS = (
     ("/snooze 4h", "`escalation_manager`", "lets it rest for so long, every minute counted: nothing moves it up"),
     ("/hold", "`escalation_manager`", f"keeps it where it is, up and down, for {LONGEST_HOLD.days} days at most"),
     ("/release", "`escalation_manager`", "ends a `/snooze` or a `/hold`"),
-    ("tried: …", "any agent", "records what was tried, for the note and for `evidence`"),
 )
 """What agents write into the first line of an internal comment, who may, and what it does."""
+
+RECORDS = (
+    ("tried: …", "what was tried, quoted in the note; `steps_tried` of `evidence` is then recorded"),
+    ("asked: …", "what was asked of the customer: likewise"),
+)
+"""What agents write into any line of a comment, and what it records."""
 
 _UNSAID = (
     ("`defaults: {calendar}`", "the only calendar; without any, every minute counts"),
@@ -81,6 +87,7 @@ _BOUNDS = (
     ("a duration", f"1 second to {LONGEST.days} days"),
     ("counts (`hand_overs`, `owners`, `replies`)", str(MOST_COUNTED)),
     ("a pattern of `matches`", f"{LONGEST_PATTERN} characters, in the language of RE2"),
+    ("phrases of `frustration`", str(MOST_PHRASES)),
     ("an e-mail address", f"{LONGEST_ADDRESS} characters"),
     ("requests to review in a row (`review_every`)", str(MOST_REVIEWS)),
 )
@@ -118,12 +125,18 @@ def reference(specimen: str) -> str:
         "## The top\n\n" + _example(shown, "version") + _keys({"properties": top, "required": found["required"]}, {}),
         *_sections(sections, ordered, found["required"], shown),
         "## Conditions\n\n" + "\n".join(_conditions(found["$defs"]["when"])),
-        "## Orders by agents\n\nIn the first line of an internal comment; what a customer reads or writes is none.\n\n"
-        + _table(("line", "who may", "what it does"), ((f"`{line}`", who, does) for line, who, does in AGENTS)),
+        *_orders(),
         "## If nothing is said\n\n" + _table(("key", "then"), _UNSAID),
         "## Bounds\n\n" + _table(("what", "at most"), _BOUNDS),
     ]
     return "\n".join(parts)
+
+
+def _orders() -> Iterator[str]:
+    yield "## Orders by agents\n\nIn the first line of an internal comment; what a customer reads or writes is none.\n"
+    yield _table(("line", "who may", "what it does"), ((f"`{line}`", who, does) for line, who, does in AGENTS))
+    yield "In any line of an agent's comment, internal or public:\n"
+    yield _table(("line", "records"), ((f"`{line}`", what) for line, what in RECORDS))
 
 
 def pieces(specimen: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from policies import conditions
 from policies.commands import Mode
 from policies.contacts import tell
 from policies.durations import Duration
-from policies.grammar import a_level
+from policies.grammar import a_level, limited
 from policies.levels import Step
 from policies.phrases import DEGREES
 from policies.policy import Rule, WaitIf
@@ -34,6 +34,9 @@ from policies.shapes import (
 from policies.source import Fault, Node
 from policies.values import ordered, words
 
+MOST_RULES = 500
+MOST_VALUES = 1000
+
 WHEN = "#/$defs/when"
 """Where `schema.py` describes conditions."""
 
@@ -42,7 +45,8 @@ WHEN = "#/$defs/when"
 class Names:
     """What rules may refer to; None where that part of the document could not be read, so that it is not judged.
 
-    `moods`: the degrees of frustration and the ratings that have a sign, by section; those known.
+    `called`: the levels by what people call them. `moods`: the degrees of frustration and the ratings that have a sign,
+    by section; those known.
     """
 
     top: int | None
@@ -50,6 +54,7 @@ class Names:
     tiers: tuple[str, ...] | None
     calendars: tuple[str, ...] | None
     roles: tuple[str, ...] | None
+    called: Mapping[str, int] = field(default_factory=dict)
     moods: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
@@ -69,7 +74,7 @@ def rules(names: Names) -> Shape[tuple[Rule, ...]]:
         "when": when(names).meaning("Conditions, which must all hold."),
     }
     may: dict[str, Shape[Any]] = {
-        "go_to": _go_to(names.top),
+        "go_to": _go_to(names),
         "tell": tell.meaning("Whom to send a message; a rule may do only that, and leave the ticket alone."),
         "again": _again,
         "calendar": named("calendar", names.calendars).meaning("The calendar that this rule's durations count."),
@@ -90,7 +95,7 @@ def rules(names: Names) -> Shape[tuple[Rule, ...]]:
         gather.settle()
         return found or ()
 
-    return Shape(read, several.schema)
+    return limited(MOST_RULES, "rules", Shape(read, several.schema))
 
 
 def _rule(one: Shape[Rule], node: Node) -> Rule:
@@ -151,8 +156,15 @@ def when(names: Names) -> Shape[conditions.Node]:
             raise Fault(unknown(key, "condition", ("all", "any", "not", *conditions.REGISTRY)))
         return _question(key, value, names)
 
+    def whole(node: Node) -> conditions.Node:
+        count = sum(1 for _ in node.scalars())
+        if count > MOST_VALUES:
+            words = f"this condition names {count} values, and {MOST_VALUES} is the most"
+            raise Fault(node.problem(f"{words}; let a tag, a field or a tier stand for them"))
+        return section(node)
+
     parts = Shape(section, {"$ref": WHEN})
-    return parts
+    return Shape(whole, parts.schema)
 
 
 def _question(key: Node, value: Node, names: Names) -> conditions.Node:
@@ -235,12 +247,14 @@ def _again(node: Node) -> Duration:
         raise Fault(node.problem(str(error))) from None
 
 
-def _go_to(top: int | None) -> Shape[int | Step]:
-    number = a_level(top, least=2)
+def _go_to(names: Names) -> Shape[int | Step]:
+    number = a_level(names.top, least=2)
 
     def read(node: Node) -> int | Step:
         if isinstance(node.scalar, int) and not isinstance(node.scalar, bool):
             return number(node)
+        if (level := names.called.get(text(node).casefold())) is not None:
+            raise expected(node, "the number of a level, next_level or requested_level", str(level))
         return word(Step, "destination")(node)
 
     leads = Shape(read, either(number.schema, word(Step, "destination").schema))

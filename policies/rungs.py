@@ -10,9 +10,9 @@ from typing import Any
 
 from policies.commands import Mode, Recipient, Take, Target
 from policies.conditions import Node as Asked
-from policies.contacts import tell
+from policies.contacts import role, tell
 from policies.durations import Duration
-from policies.grammar import bounded, site
+from policies.grammar import bounded, limited, site
 from policies.levels import Branch, Level, OutOfHours, Path, Place, Places, PriorityChange, Reminders
 from policies.model import Priority
 from policies.rulebook import Names, when
@@ -31,6 +31,7 @@ from policies.shapes import (
     shape,
     table,
     text,
+    unknown,
     whole,
     word,
 )
@@ -40,6 +41,7 @@ NOTE_FIELDS = ("level", "level_name", "ticket", "subject", "tier", "priority", "
 """What a level's own text may put into a note, as `{field}`."""
 
 LONGEST = timedelta(days=3650)
+MOST_LEVELS = 20
 _LONGEST_NOTE = 1000
 _NOTE_FIELD = re.compile(r"\{([^{}]*)\}")
 
@@ -76,8 +78,8 @@ def place(tiers: Collection[str] | None) -> Shape[Place]:
     def read(node: Node) -> Place:
         if not node.pairs:
             raise expected(node, "the vendor's words for a place, such as {group: Support}")
-        gather = Gather()
         own = tuple(pair for pair in node.pairs if pair[0].text not in BRANCHES)
+        gather = Gather(unknown(key, "branch", BRANCHES) for key, _ in own if key.text.startswith("by_"))
         apart = [(key, gather.read(branches[key.text], value)) for key, value in node.pairs if key.text in BRANCHES]
         gather.settle()
         found = tuple(
@@ -196,7 +198,7 @@ def _targets(names: Names) -> Shape[dict[str, Place]]:
 
 def _referring(names: Names) -> dict[str, Shape[Any]]:
     """Return the readers of what refers to other parts of the document."""
-    roles = one_or_many(named("role", names.roles))
+    roles = one_or_many(role(names.roles))
     return {
         "targets": _targets(names).meaning("Where the level lives, by vendor or vendor/site."),
         "fallback": many(table(site, lambda _: _target)).meaning("Targets to try in order where one is refused."),
@@ -230,13 +232,22 @@ def levels(names: Names) -> Shape[tuple[Level, ...]]:
         gather.settle()
         return found or ()
 
-    return Shape(read, {**several.schema, "minItems": 2})
+    return limited(MOST_LEVELS, "levels", Shape(read, {**several.schema, "minItems": 2}))
 
 
 def counted(node: Node) -> int | None:
     """Return how many levels there are, if they are numbered as they should be."""
     numbers = [said.scalar if said is not None else None for said in _numbers(node)]
     return len(numbers) if len(numbers) > 1 and numbers == list(range(1, len(numbers) + 1)) else None
+
+
+def called(node: Node) -> Iterator[tuple[str, int]]:
+    """Yield what people may call a level: its name, and `level 3`."""
+    for item, number in zip(node.items or (), _numbers(node), strict=True):
+        if number is not None and isinstance(number.scalar, int):
+            yield f"level {number.scalar}", number.scalar
+            if (name := item.get("name")) is not None:
+                yield name.text.casefold(), number.scalar
 
 
 def _numbers(node: Node) -> list[Node | None]:

@@ -44,7 +44,7 @@ GRAMMAR = 1
 """The version of the grammar; it is part of every revision."""
 
 ALWAYS = Calendar(name="always", timezone="UTC", hours=(((0, DAY),),) * 7)
-"""A calendar that every policy has, unless it defines one of that name."""
+"""A calendar that every policy has."""
 
 Holidays = Callable[[str], Shape[Mapping[date, str]]]
 """Makes the reader of a calendar's holidays."""
@@ -73,7 +73,9 @@ def independent(holidays: Holidays) -> tuple[Shapes, Shapes]:
     may: Shapes = {
         "owner": text.meaning("Whom to ask about this policy."),
         "review_by": day.meaning("After this day `policy check` warns."),
-        "calendars": table(text, lambda name: grammar.calendar(name, holidays(name))).meaning("What time counts."),
+        "calendars": table(_calendar_name, lambda name: grammar.calendar(name, holidays(name))).meaning(
+            "What time counts."
+        ),
         "severity": grammar.severity,
         "customers": tiers.meaning("Tiers of customers; the first that matches wins."),
         "frustration": signs.frustration,
@@ -93,6 +95,13 @@ def referring(names: Names) -> Shapes:
         "come_down": fences.come_down(names),
         "guards": fences.guards(names),
     }
+
+
+@shape({"type": ["string", "number"], "pattern": f"^(?!{ALWAYS.name}$)"})
+def _calendar_name(node: Node) -> str:
+    if node.text == ALWAYS.name:
+        raise Fault(node.problem("every policy has `always`, in which every minute counts; call this one otherwise"))
+    return text(node)
 
 
 @shape({"const": GRAMMAR, "description": "The version of this grammar."})
@@ -168,6 +177,7 @@ def names_of(root: Node, found: Mapping[str, Any], calendars: Mapping[str, Calen
         tiers=defined("customers", lambda tiers: (tier.name for tier in tiers)),
         calendars=tuple(calendars) if "calendars" in found or root.get("calendars") is None else None,
         roles=defined("roles", tuple),
+        called=dict(rungs.called(found["levels"])) if "levels" in found else {},
         moods={name: said for name, said in moods.items() if name in found or root.get(name) is None},
     )
 
@@ -185,13 +195,16 @@ def default_calendar(root: Node, defaults: Mapping[str, Any], calendars: Mapping
     return DefaultCalendar(name=own[0] if own else ALWAYS.name)
 
 
-def told(source: str, found: Mapping[str, Any], names: Names) -> Shape[Any]:
+def told(source: str, root: Node, found: Mapping[str, Any], names: Names) -> Shape[Any]:
     """Return the reader of the tests, given the sections that were read."""
     rules, ways, levels = found.get("rules"), found.get("come_down", ()), found.get("levels")
     known = None
     if rules is not None and ways is not None and levels is not None:
         known = [one.name for one in (*rules, *ways, *implied(levels))]
-    return examples(source, found.get("applies_to"), names.tiers, known, found.get("severity"), names.top)
+    sites = found.get("applies_to")
+    if sites is not None:
+        sites = (*sites, *(there for _, there in misspelled(root, sites)))
+    return examples(source, sites, names.tiers, known, found.get("severity"), names.top)
 
 
 def guarded(guards: Guards | None, severity: Severity | None) -> Guards:
@@ -214,10 +227,27 @@ def _strangers(root: Node, applies_to: Mapping[str, Any] | None) -> Iterator[Pro
     """Find targets at vendors that the policy does not apply to."""
     if applies_to is None:
         return
-    vendors = {site.partition("/")[0] for site in applies_to}
-    for key in (key for level in root.follow(["levels"]).items or () for key in _sites(level)):
+    meant = misspelled(root, applies_to)
+    yield from (key.problem(f'no level has a target for "{key.text}"', there) for key, there in meant)
+    vendors = {site.partition("/")[0] for site in (*applies_to, *(there for _, there in meant))}
+    for key in _places(root):
         if key.text.partition("/")[0] not in vendors:
             yield key.problem(f'"{key.text}" is not in applies_to', nearest(key.text, applies_to))
+
+
+def misspelled(root: Node, applies_to: Mapping[str, Any]) -> list[tuple[Node, str]]:
+    """Return vendors of `applies_to` that no level knows, and those that the levels seem to call them."""
+    levels = {key.text.partition("/")[0] for key in _places(root)}
+    strangers = levels - {site.partition("/")[0] for site in applies_to}
+    node = root.follow(["applies_to"])
+    lonely = [key for key, _ in node.pairs or () if key.text.partition("/")[0] not in levels]
+    meant = [(key, nearest(key.text.partition("/")[0], strangers)) for key in lonely]
+    return [(key, there) for key, there in meant if there]
+
+
+def _places(root: Node) -> Iterator[Node]:
+    """Yield the vendors and sites that the levels name."""
+    yield from (key for level in root.follow(["levels"]).items or () for key in _sites(level))
 
 
 def _sites(level: Node) -> Iterator[Node]:

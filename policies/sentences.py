@@ -11,7 +11,7 @@ from policies.calendars import DAY, Calendar, Window
 from policies.commands import Mode, Recipient
 from policies.conditions import REGISTRY, AllOf, AnyOf, Leaf, Node, Not
 from policies.durations import Duration
-from policies.levels import Level, Step
+from policies.levels import Level, Place, Step
 from policies.policy import Policy, Rule
 from policies.values import counted as counted_by
 from policies.wording import COMPARED, NOUNS, SAID, TIMED, compared, is_so, plain
@@ -19,6 +19,8 @@ from policies.wording import listed as listed
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _UNITS = (("hour", 3600), ("minute", 60), ("second", 1))
+_WATCHERS = frozenset({"followers", "watchers"})
+"""What vendors call people who only watch a ticket."""
 THIS_LONG = "this long"
 """How the registry's sentences say the length that a time condition waits for."""
 
@@ -161,7 +163,8 @@ def _leaf(name: str, value: Any, calendar: str, so: bool) -> str:
         return special(value, so)
     if isinstance(value, bool):
         return f"{plain(name)}: {'yes' if value is so else 'no'}"
-    return f"the {NOUNS.get(name, plain(name))} {is_so(so)} {compared(value, COMPARED)}"
+    word = plain if name == "status" else str
+    return f"the {NOUNS.get(name, plain(name))} {is_so(so)} {compared(value, COMPARED, word)}"
 
 
 # --- where it leads, and who is told -----------------------------------------------------------------------------
@@ -181,6 +184,11 @@ def _recipient(one: Recipient) -> str:
         return str(one.address)
     nobody = f" ({one.otherwise} if nobody is)" if one.otherwise else ""
     return f"whoever is on call for {one.on_call}{nobody}"
+
+
+def watches(place: Place) -> bool:
+    """Say whether a place only names people who watch, so that a ticket stays with whoever has it."""
+    return all(target.keys() <= _WATCHERS for target in place.every())
 
 
 def field(name: str) -> str:

@@ -14,6 +14,7 @@ from datetime import date
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
+from policies import guesses
 from policies.durations import Duration
 from policies.source import MAX_PROBLEMS, Fault, Node, Problem, nearest
 
@@ -76,7 +77,7 @@ class Gather:
             raise Fault(*self.problems)
 
 
-def expected(node: Node, what: str) -> Fault:
+def expected(node: Node, what: str, meant: str = "") -> Fault:
     """Return the fault for a node that is something else; nothing more to say about one that is empty."""
     if node.empty:
         return Fault()
@@ -84,16 +85,19 @@ def expected(node: Node, what: str) -> Fault:
         found = "keys and values"
     else:
         found = "a list" if node.items is not None else f'"{node.text[:40]}"'
-    return Fault(node.problem(f"expected {what}, found {found}"))
+    return Fault(node.problem(f"expected {what}, found {found}", meant))
 
 
 def unknown(node: Node, what: str, names: Collection[str]) -> Problem:
     """Return the problem of a name that is not one of the known ones, with the nearest of them."""
+    if meant := guesses.comparison(node.text):
+        return node.problem(f'unknown {what} "{node.text[:40]}"; a comparison is written in words: {meant}')
     near = nearest(node.text, names)
-    known = "" if near else f"; known here: {', '.join(list(names)[:20]) or 'none'}"
-    return node.problem(f'unknown {what} "{node.text[:40]}"{known}', near)
+    listed = (", ".join([*names][:_MOST_NAMES]) or "none") + (", …" if len(names) > _MOST_NAMES else "")
+    return node.problem(f'unknown {what} "{node.text[:40]}"{"" if near else f"; known here: {listed}"}', near)
 
 
+_MOST_NAMES = 60
 _LENGTH = r"^\s*(\d{1,9}\s*[smhd]\s*)*\d{1,9}\s*[smhd](\s+clock)?\s*$"
 
 
@@ -140,7 +144,7 @@ def day(node: Node) -> date:
             return date.fromisoformat(node.text)
     except ValueError:
         raise Fault(node.problem(f"there is no such day as {node.text}")) from None
-    raise expected(node, "a date such as 2026-12-24")
+    raise expected(node, "a date such as 2026-12-24", guesses.day(node.text))
 
 
 @shape({"type": "string", "pattern": _LENGTH, "examples": ["30m", "4h", "1h 30m", "30m clock"]})
@@ -249,14 +253,12 @@ def collect(node: Node, needs: Keys, may: Keys, gather: Gather) -> dict[str, Any
     shapes = {**needs, **may}
     if node.pairs is None:
         raise expected(node, f"the keys {', '.join(shapes)}")
-    found = {}
-    for key, value in node.pairs:
-        if key.text not in shapes:
-            gather.add(unknown(key, "key", shapes))
-        elif (got := gather.read(shapes[key.text], value)) is not None:
-            found[key.text] = got
-    gather.add(*(node.problem(f'"{name}" is missing here') for name in needs if node.get(name) is None))
-    return found
+    strangers = [unknown(key, "key", shapes) for key, _ in node.pairs if key.text not in shapes]
+    gather.add(*strangers)
+    known = [(key.text, gather.read(shapes[key.text], value)) for key, value in node.pairs if key.text in shapes]
+    present = {key.text for key, _ in node.pairs} | {problem.suggestion for problem in strangers}
+    gather.add(*(node.problem(f'"{name}" is missing in what begins here') for name in needs if name not in present))
+    return {name: got for name, got in known if got is not None}
 
 
 def keyed(needs: Keys, may: Keys) -> Schema:
@@ -267,7 +269,7 @@ def keyed(needs: Keys, may: Keys) -> Schema:
 
 
 def record(build: Callable[..., T], needs: Keys = NOTHING, may: Keys = NOTHING) -> Shape[T]:
-    """Read a section with known keys and build a value from what is there. A ValueError of `build` is a problem."""
+    """Read a section and build a value from what is there. A ValueError of `build` is a problem, `at` its place."""
 
     def read(node: Node) -> T:
         gather = Gather()
@@ -276,7 +278,7 @@ def record(build: Callable[..., T], needs: Keys = NOTHING, may: Keys = NOTHING) 
         try:
             return build(**found)
         except ValueError as error:
-            raise Fault(node.problem(str(error))) from None
+            raise Fault(node.follow(getattr(error, "at", ())).problem(str(error))) from None
 
     return Shape(read, keyed(needs, may))
 

@@ -196,6 +196,8 @@ def _md(text: str) -> str:
 
 
 # --- HTML ---------------------------------------------------------------------------------------------------------
+_MOST_COLUMNS = 3
+"""A table with more of them becomes a list of its rows where the page is narrow."""
 _STYLE = """\
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--line:#d8dee4;--page:#fff;--tint:#f5f7f9;--mark:#0b57a4}
 @media(prefers-color-scheme:dark){
@@ -220,6 +222,11 @@ th,td{text-align:left;vertical-align:top;padding:.5rem .9rem .5rem 0;border-bott
 white-space:pre-line}
 tbody th{white-space:nowrap}
 thead th{color:var(--soft);font-weight:normal;border-bottom:2px solid var(--ink)}
+@media screen and (max-width:44rem){
+main{padding:1.5rem 1rem}dl{grid-template-columns:1fr}dt{margin-top:.35rem}dd{grid-column:1}
+.stack thead{position:absolute;clip-path:inset(50%)}.stack tr{display:block;border-bottom:1px solid var(--line);
+padding:.6rem 0}.stack tbody th,.stack td{display:block;border:0;padding:.1rem 0;white-space:pre-line}
+.stack td::before{content:attr(data-label);display:block;color:var(--soft);font-size:.85rem}}
 ul{margin:0;padding:0;list-style:none}
 li{margin:.7rem 0;padding-left:.9rem;border-left:3px solid var(--line)}
 li span,.small{color:var(--soft);font-size:.9rem}li p{margin:.1rem 0}
@@ -257,11 +264,13 @@ def _html_block(block: Block) -> str:
         case Grid():
             head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in block.head)
             rows = "".join(
-                f'<tr><th scope="row">{escape(row[0])}</th>{_html_cells(row[1:])}</tr>\n' for row in block.rows
+                f'<tr><th scope="row">{escape(row[0])}</th>{_html_cells(block.head[1:], row[1:])}</tr>\n'
+                for row in block.rows
             )
             caption = f"<caption>{escape(block.caption)}</caption>\n" if block.caption else ""
             # a wide table can be scrolled with the keyboard too
-            region = f'<div class="wide" role="region" aria-label="{escape(block.caption or "table")}" tabindex="0">'
+            form = "wide stack" if len(block.head) > _MOST_COLUMNS else "wide"
+            region = f'<div class="{form}" role="region" aria-label="{escape(block.caption or "table")}" tabindex="0">'
             table = f"<table>\n{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>"
             return f"{region}{table}</div>\n"
         case Points():
@@ -275,8 +284,9 @@ def _html_point(point: Point) -> str:
     return f"<li><strong>{escape(point.name)}</strong>{aside}<p>{escape(point.sentence)}</p>{small}</li>\n"
 
 
-def _html_cells(cells: Iterable[str]) -> str:
-    return "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+def _html_cells(head: Iterable[str], cells: Iterable[str]) -> str:
+    labelled = zip(head, cells, strict=True)
+    return "".join(f'<td data-label="{escape(label)}">{escape(cell)}</td>' for label, cell in labelled)
 
 
 def _html_pairs(pairs: Pairs) -> str:

@@ -1,16 +1,21 @@
 """Which rules a look can leave aside: those that say no because of something that is plainly not so.
 
 Rules ask about the same few subjects: the priority, the tier, the level. Each subject is read once; a table, filled as
-tickets come, then tells all the rules that the value found rules out. What remains is asked rule by rule.
+tickets come, then tells all the rules that the value found rules out. Rules that wait count from the same few starts:
+each start is read once, and a search in a sorted list tells all the rules whose time cannot have come. What remains is
+asked rule by rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
-from datetime import datetime
-from typing import Any
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
+from typing import Any, NamedTuple
 
-from policies.asking import FactQuestion, Reading, TimeQuestion, Unknown
+from policies.asking import Anchor, FactQuestion, Reading, TimeQuestion, Unknown
 from policies.case import RuleTrace
 from policies.conditions import AllOf, Leaf, Moment, Node, Not, leaves
 from policies.policy import Rule
@@ -20,10 +25,6 @@ _MOST_SIEVES = 64  # of which policies the tables are kept
 
 Rules = int
 """A set of rules: bit n stands for the n-th."""
-
-
-Wait = tuple[datetime | None, TimeQuestion]
-"""Before when a question cannot turn true, at the earliest; None: not by time alone."""
 
 
 class Candidate:
@@ -41,32 +42,27 @@ class Candidate:
         self._rest = tuple(part for part in asked if not isinstance(part, Leaf))
         self.waiting = tuple(dict.fromkeys(question for leaf in leaves(rule.when) for question in _times(leaf)))
 
-    def glance(self, moment: Moment, unsure: bool) -> tuple[bool | None, Wait | None]:
-        """Say what the rule says, given that the tables found no plain no, and for what it waits if that is a no."""
+    def glance(self, moment: Moment, unsure: bool) -> bool | None:
+        """Say what the rule says, given what the tables and the lists found."""
         if unsure:
-            return self.rule.when.glance(moment, moment.now), None
-        value: bool | None = True
+            return self.rule.when.glance(moment, moment.now)
         for question in self.musts:
-            earliest = question.earliest(moment)
-            if earliest is not None and earliest > moment.now:  # whatever the calendar says
-                return False, (earliest, question)
-            so = question.glance(moment, moment.now)
-            if so is False or (so is not True and so.needs in moment.fetched):
-                return False, (earliest, question)
-            value = value and (so is True or None)
+            if question.glance(moment, moment.now) is not True:
+                return self.rule.when.glance(moment, moment.now)
+        value: bool | None = True
         for part in self._rest:
             one = part.glance(moment, moment.now)
             if one is False:
-                return False, None
+                return False
             value = value and one
-        return value, None
+        return value
 
 
 def _times(leaf: Leaf) -> tuple[TimeQuestion, ...]:
     return (leaf.question,) if isinstance(leaf.question, TimeQuestion) else ()
 
 
-class _Subject:
+class Subject:
     """What several rules ask of one thing, and for each value that was met the rules it rules out or leaves open."""
 
     __slots__ = ("_asked", "met", "read", "rules")
@@ -97,6 +93,35 @@ class _Subject:
         return out, unsure
 
 
+class Row:
+    """The rules that wait, counted from one start, in the order of how long."""
+
+    __slots__ = ("_beyond", "_lengths", "anchor", "asked", "rules")
+
+    def __init__(self, anchor: Anchor, asked: Iterable[tuple[int, TimeQuestion]]) -> None:
+        self.anchor = anchor
+        self.asked = sorted(asked, key=lambda one: one[1].limit.length)
+        self._lengths = [question.limit.length for _, question in self.asked]
+        self._beyond = [reduce(or_, (1 << n for n, _ in self.asked[i:]), 0) for i in range(len(self.asked) + 1)]
+        self.rules = self._beyond[0]
+
+    def not_yet(self, waited: timedelta) -> tuple[int, Rules]:
+        """Return the first for which so much time is too little, whatever the calendar says, and all rules from it."""
+        first = bisect_right(self._lengths, waited)
+        return first, self._beyond[first]
+
+
+class Sifted(NamedTuple):
+    """What is left of the rules: those to ask, and those that say no and may turn by time alone, row by row.
+
+    `left`: in order, each with whether something unknown may still rule it out. `asleep`: the row, from which of its
+    rules on, when they began to wait, and which rules they are.
+    """
+
+    left: list[tuple[Candidate, bool]]
+    asleep: list[tuple[Row, int, datetime, Rules]]
+
+
 class Sieve:
     """The rules of one policy, arranged by what they ask; `traces` are theirs if none is so."""
 
@@ -104,30 +129,50 @@ class Sieve:
         self.rules = rules
         self.traces = tuple(RuleTrace(rule=rule.name, value=False, new=False, outcome="not so") for rule in rules)
         self.numbers = {rule.name: number for number, rule in enumerate(rules)}
-        self._candidates = tuple(Candidate(rule) for rule in rules)
-        subjects: dict[Reading, _Subject] = {}
-        for number, rule in enumerate(rules):
-            for part in _parts(rule.when):
+        self.candidates = tuple(Candidate(rule) for rule in rules)
+        subjects: dict[Reading, Subject] = {}
+        rows: dict[Anchor, list[tuple[int, TimeQuestion]]] = {}
+        for number, candidate in enumerate(self.candidates):
+            for part in _parts(candidate.rule.when):
                 if (plain := _plain(part)) is not None:
                     question, wanted = plain
-                    subjects.setdefault(question.read, _Subject(question.read)).add(number, question, wanted)
+                    subjects.setdefault(question.read, Subject(question.read)).add(number, question, wanted)
+            for must in candidate.musts:
+                if not must.backwards:
+                    rows.setdefault(must.anchor, []).append((number, must))
         # what many rules ask rules many out; what is left to nobody need not even be read
-        self._subjects = tuple(sorted(subjects.values(), key=lambda subject: -subject.rules.bit_count()))
+        self.subjects = tuple(sorted(subjects.values(), key=lambda subject: -subject.rules.bit_count()))
+        self._rows = tuple(Row(anchor, asked) for anchor, asked in rows.items())
 
-    def sifted(self, moment: Moment) -> Iterator[tuple[Candidate, bool]]:
-        """Yield the rules that are not plainly ruled out, in order, and whether something unknown may still do so."""
+    def sifted(self, moment: Moment) -> Sifted:
+        """Leave aside the rules that are plainly not so, and those that wait for a time that cannot have come."""
         left, unsure, readings = (1 << len(self.rules)) - 1, 0, moment.readings
-        for subject in self._subjects:
+        for subject in self.subjects:
             if left & subject.rules:
                 read = subject.read
                 found = readings[read] = read(moment)
                 out, open_still = subject.met.get(found) or subject.meet(found)
                 left &= ~out
                 unsure |= open_still
-        while left:
-            lowest = left & -left
-            left ^= lowest
-            yield self._candidates[lowest.bit_length() - 1], bool(unsure & lowest)
+        asleep = []
+        for row in self._rows:
+            if left & row.rules:
+                start = moment.read(row.anchor)
+                if start.at is not None:
+                    first, waiting = row.not_yet(moment.now - start.at)
+                    if left & waiting:
+                        asleep.append((row, first, start.at, left & waiting))
+                        left &= ~waiting
+                elif start.needs is None:
+                    left &= ~row.rules
+        return Sifted([(self.candidates[n], bool(unsure >> n & 1)) for n in _members(left)], asleep)
+
+
+def _members(rules: Rules) -> Iterator[int]:
+    while rules:
+        lowest = rules & -rules
+        rules ^= lowest
+        yield lowest.bit_length() - 1
 
 
 def _parts(node: Node) -> Iterator[Node]:

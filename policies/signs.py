@@ -12,7 +12,7 @@ from policies.source import Fault, Node
 T = TypeVar("T")
 Words = Mapping[str, tuple[str, ...]]
 
-_MOST_PHRASES = 500
+MOST_PHRASES = 500
 
 
 @shape(text.schema)
@@ -55,8 +55,8 @@ def _frustration(phrases: Mapping[str, Words] | None = None, tags: Words | None 
         for said in several
     )
     _once((phrase.degree, phrase.words) for phrase in found)
-    if len(found) > _MOST_PHRASES:
-        raise ValueError(f"a policy has at most {_MOST_PHRASES} phrases; this has {len(found)}")
+    if len(found) > MOST_PHRASES:
+        raise ValueError(f"a policy has at most {MOST_PHRASES} phrases; this has {len(found)}")
     return Frustration(phrases=found, tags=tags or {})
 
 

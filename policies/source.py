@@ -1,8 +1,8 @@
 """The text of a policy as nodes that know their place, and mistakes as sentences that show it.
 
-The only file that knows YAML. It reads YAML 1.2 as people expect it: `9:00`, `no`, `0777` and dates are text. Anchors,
-aliases and tags are refused, and size, depth and number of nodes are bounded while the text is read, so that a
-hostile file is an error like any other. PyYAML in plain Python: its C twin crashes on deep nesting.
+Only this file and misread.py know YAML. It reads YAML 1.2 as people expect it: `9:00`, `no`, `0777` and dates are
+text. Anchors, aliases and tags are refused, and size, depth and number of nodes are bounded while the text is read, so
+that a hostile file is an error like any other. PyYAML in plain Python: its C twin crashes on deep nesting.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import yaml
+
+from policies import guesses, misread
 
 MAX_TEXT = 128 * 1024
 MAX_DEPTH = 40
@@ -56,13 +58,22 @@ class PolicyError(ValueError):
     """A policy cannot be used. Its text shows every problem with file, line, column, the line itself and a caret."""
 
     def __init__(self, problems: Iterable[Problem], text: str, source: str) -> None:
+        lines = misread.LINE_BREAK.split(text[: MAX_TEXT * 2])
         unique = sorted(set(problems), key=lambda p: (p.line, p.column, p.message))
-        self.problems = tuple(unique[:MAX_PROBLEMS])
-        lines = re.split("\r\n|[\r\n\x85\u2028\u2029]", text[: MAX_TEXT * 2])
+        self.problems = tuple(_seen(problem, lines) for problem in unique[:MAX_PROBLEMS])
         shown = [_shown(problem, lines, source) for problem in self.problems]
         if len(unique) >= MAX_PROBLEMS:
             shown.append(f"{source}: and perhaps more; these are the first {MAX_PROBLEMS}")
         super().__init__("\n".join(shown))
+
+
+def _seen(problem: Problem, lines: list[str]) -> Problem:
+    """Add to a problem that something in its place only looks like what it should be."""
+    line = lines[problem.line - 1] if problem.line <= len(lines) else ""
+    if line.isascii() or not re.match('unknown |expected |".*" is not ', problem.message):
+        return problem
+    odd = misread.odd_character(line, problem.column - 1, problem.column - 1 + problem.width)
+    return replace(problem, message=f"{problem.message}; here stands {odd}") if odd else problem
 
 
 def _shown(problem: Problem, lines: list[str], source: str) -> str:
@@ -158,7 +169,8 @@ def read(text: str) -> tuple[Node, list[Problem]]:
         column = error.position - (before.rfind("\n") + 1) + 1
         raise Fault(Problem(line=before.count("\n") + 1, column=column, message=message)) from None
     except yaml.MarkedYAMLError as error:
-        raise Fault(_translated(error, loader.unclosed if loader else [])) from None
+        row, column, message = misread.explained(error, text, loader.unclosed if loader else ())
+        raise Fault(Problem(line=row + 1, column=column + 1, message=message)) from None
     if root is None or root.tag.endswith(":null"):
         raise Fault(Problem(line=1, column=1, message="the file is empty"))
     problems: list[Problem] = []
@@ -213,17 +225,17 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), list(_first))
 
 
-def _converted(node: yaml.Node, problems: list[Problem]) -> Node:
+def _converted(node: yaml.Node, problems: list[Problem], *, listed: bool = False) -> Node:
     start, end = node.start_mark, node.end_mark
     place = partial(Node, line=start.line + 1, column=start.column + 1)
     if isinstance(node, yaml.SequenceNode):
-        items = tuple(_converted(item, problems) for item in node.value)
+        items = tuple(_converted(item, problems, listed=True) for item in node.value)
         problems += [
             item.problem("nothing is written here; write a value, or remove the line") for item in items if item.empty
         ]
         return place(items=items)
     if isinstance(node, yaml.MappingNode):
-        return place(pairs=_pairs(node, problems))
+        return place(pairs=_pairs(node, problems, listed=listed))
     width = end.column - start.column if end.line == start.line else 1
     written = _UNWRITABLE.sub("\ufffd", node.value)
     found = place(width=max(width, 1), text=written, scalar=_scalar(node.tag.rpartition(":")[2], written))
@@ -245,51 +257,38 @@ def _scalar(tag: str, text: str) -> Scalar:
     return text
 
 
-def _pairs(node: yaml.MappingNode, problems: list[Problem]) -> tuple[tuple[Node, Node], ...]:
+def _pairs(node: yaml.MappingNode, problems: list[Problem], *, listed: bool) -> tuple[tuple[Node, Node], ...]:
     pairs: dict[str, tuple[Node, Node]] = {}
     for raw_key, raw_value in node.value:
         key, value = _converted(raw_key, problems), _converted(raw_value, problems)
         if key.items is not None or key.pairs is not None:
             problems.append(key.problem("a key must be a word; is a quote missing around {…} or […]?"))
         elif key.text in pairs:
+            if listed and not node.flow_style and key.text == next(iter(pairs)):
+                problems.append(key.problem(f'"{key.text}" occurs twice here; is the "- " of a new entry missing?'))
+                break  # what follows belongs to the new entry
             problems.append(key.problem(f'"{key.text}" occurs twice here; only one would be used'))
         else:
             pairs[key.text] = key, value
             if value.empty:
-                problems.append(key.problem(f'"{key.text}" has no value; write one, or remove the line'))
+                problems.append(key.problem(f'"{key.text}" has no value; {_left_out(raw_key)}'))
+            elif (meant := _folded(raw_value)) is not None:
+                problems.append(key.problem(f"a comparison is written in words: {meant}"))
+                pairs[key.text] = key, replace(value, scalar=None)
     return tuple(pairs.values())
 
 
-_WORDS = (
-    (
-        "mapping values are not allowed",
-        'a second ": " in this line, or the line is indented too far; text with ": " needs quotes',
-    ),
-    ("expected <block end>", "this line does not line up with the lines above it; check its indentation"),
-    ("could not find expected ':'", "expected `key: value`; a colon is missing in this line or the one above"),
-    ("found character '\\t'", "a tab; YAML wants spaces for indentation"),
-    ("found unexpected end of stream", "the quoted text that begins here has no closing quote"),
-    ("expected ',' or ']'", "a comma or the closing ] is missing before this; text with , or ? needs quotes"),
-    ("expected ',' or '}'", "a comma or the closing } is missing before this; text with , or ? needs quotes"),
-    ("expected alphabetic or numeric", "text that begins with *, & or % needs quotes"),
-    ("that cannot start any token", "text that begins with this character needs quotes"),
-    ("expected the node content", "a value is missing before this"),
-    ("expected '<document start>'", "this does not belong behind what was before it; is a quote or a bracket missing?"),
-    ("expected a single document", "only one document is allowed; remove what follows `---`"),
-    ("found unknown escape character", "a backslash in double quotes; use 'single quotes' for text with backslashes"),
-)
+def _left_out(key: yaml.Node) -> str:
+    """Say what to do about a key without a value; a `#` may have hidden it."""
+    mark = key.end_mark
+    rest = misread.LINE_BREAK.split(mark.buffer[mark.pointer : mark.pointer + _EXCERPT])[0] if mark.buffer else ""
+    hidden = re.match(r"\s*:\s+#\S", rest)
+    return "`#` begins a comment; quote the text if it is meant" if hidden else "write one, or remove the line"
 
 
-def _translated(error: yaml.MarkedYAMLError, unclosed: list[tuple[yaml.Mark, int]]) -> Problem:
-    said = error.problem or "this cannot be read"
-    message = next((words for known, words in _WORDS if known in said), said)
-    mark = error.problem_mark
-    if "quoted scalar" in (error.context or "") and "end of stream" in said:
-        mark = error.context_mark
-    elif unclosed and mark is not None and unclosed[-1][1] >= mark.line - 1:
-        mark, message = (
-            unclosed[-1][0],
-            "the quoted text that begins here runs over several lines: is its closing quote missing?",
-        )
-    line, column = (mark.line, mark.column) if mark is not None else (0, 0)
-    return Problem(line=line + 1, column=column + 1, message=message)
+def _folded(value: yaml.Node) -> str | None:
+    """Return the comparison that was meant by `>2`, which begins a text over several lines."""
+    if not isinstance(value, yaml.ScalarNode) or value.style != ">" or value.value.strip():
+        return None
+    mark = value.start_mark
+    return guesses.comparison(mark.buffer[mark.pointer : mark.pointer + _EXCERPT]) or None if mark.buffer else None

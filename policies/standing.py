@@ -6,7 +6,7 @@ For people; nothing is decided here. Every number is asked of what decides.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -14,7 +14,8 @@ from policies import sentences as say
 from policies.case import Case, Decision, Facts, Hold, Needs
 from policies.commands import Mode
 from policies.conditions import Moment
-from policies.holds import Wanted, declined, kept_by_order, never_held, too_soon, waits_for_confirmation
+from policies.consent import Wanted, declined, kept_by_order, waits_for_confirmation
+from policies.holds import never_held, too_soon
 from policies.ladder import has_ended
 from policies.levels import Level
 from policies.moments import Clocks, customers_calendar, moment_of, pauses_of
@@ -22,7 +23,7 @@ from policies.placing import opening, out_of_hours
 from policies.policy import Policy
 from policies.reminders import not_taken, review
 from policies.verdicts import Verdict
-from policies.wording import plain, times
+from policies.wording import amount, plain, times
 
 
 class Kind(StrEnum):
@@ -107,9 +108,10 @@ def _ordered(ticket: Standing) -> Iterator[Remark]:
 
 
 def _wanted(ticket: Standing, verdict: Verdict) -> Wanted:
-    return Wanted(
-        policy=ticket.policy, case=ticket.case, verdict=verdict, fresh=(), facts=ticket.facts, now=ticket.now
-    )  # fmt: skip
+    """Return the move as it was wanted before somebody's word on it was used up."""
+    fired = {name: one for name, one in ticket.case.fired.items() if name != verdict.rule.name}
+    case = replace(ticket.case, fired=fired)
+    return Wanted(policy=ticket.policy, case=case, verdict=verdict, fresh=(), facts=ticket.facts, now=ticket.now)
 
 
 def _held(ticket: Standing) -> Iterator[Remark]:
@@ -164,7 +166,7 @@ def _attended(ticket: Standing) -> Iterator[Remark]:
     reminders, every = level.if_not_taken, level.review_every
     if reminders is not None:
         due, coming = not_taken(level, case, moment)
-        words = f"reminded to take it {case.reminded} of at most {times(reminders.at_most)}"
+        words = f"{case.reminded} of at most {amount(reminders.at_most, 'reminder')} to take it"
         yield Remark(kind=Kind.TOLD, words=words, until=ticket.now if due is not None else coming)
     if every is not None:
         due, coming = review(level, case, moment)
@@ -198,7 +200,7 @@ def _paused(ticket: Standing) -> Iterator[Remark]:
 def _calendar(ticket: Standing) -> Iterator[Remark]:
     """Say which calendar counts, where it might be another."""
     policy = ticket.policy
-    found, unknown = customers_calendar(policy, ticket.case.ticket)
+    found, unknown = customers_calendar(policy, ticket.case.ticket, ticket.case.story)
     if ticket.level.calendar is not None:
         why = f"as level {ticket.level.number} {ticket.level.name} says"
     elif policy.calendar_from is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from policies import sentences as say
 from policies.conditions import AllOf, AnyOf, Leaf, Moment, Node
-from policies.holds import MANAGER
+from policies.consent import MANAGER
 from policies.policy import ComeDown, Policy
 from policies.verdicts import Verdict
 

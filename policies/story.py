@@ -14,6 +14,7 @@ BLOCKED, FREE = "yes", "no"
 
 _NEWEST = 3
 _REMEMBERED = 6
+_MOST_ORDERS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,11 @@ class Order:
     by: str | None = None
     level: int | None = None
     length: timedelta | None = None
+
+    @property
+    def about(self) -> str:
+        """What it is about: a move, or whether the ticket stays where it is."""
+        return "move" if self.verb in ("confirm", "decline") else "stay"
 
     def says(self, other: Order) -> bool:
         """Say whether another order tells the same."""
@@ -158,7 +164,11 @@ class Story:
         if before is order or (before is not None and order is not None and before.says(order)):
             return self
         others = tuple(one for one in self.orders if one.id != comment)
-        return replace(self, orders=(*others, *((order,) if order else ()))[-_REMEMBERED:])
+        if order is None:
+            return replace(self, orders=others)
+        older = [one for one in others if (one.by_id, one.about) == (order.by_id, order.about)]
+        kept = tuple(one for one in others if one not in older[: 1 - _REMEMBERED])  # of everybody their latest ones
+        return replace(self, orders=(*kept, order)[-_MOST_ORDERS:])
 
     def with_request(self, request: Request) -> Story:
         """Remember a request. An edit of its comment takes its place."""

@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from policies.asking import FactQuestion, Reading, Unknown
-from policies.conditions import Cause, Moment, Wrong, condition
+from policies.conditions import Cause, Moment, condition
 from policies.masking import masked
 from policies.phrases import DEGREES, RATINGS, first_in
 from policies.questions import held
 from policies.story import MOST_COUNTED
-from policies.values import counted, ordered, words
+from policies.values import Wrong, counted, ordered, words
 
 COUNTERS = frozenset({"hand_overs", "owners", "replies"})
 """Counts that are a cause once."""

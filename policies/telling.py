@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from policies.echoes import by_its_requester
+from policies.masking import masked
 from policies.model import ASKED_APART, TICKET_FIELDS, Actor, Change, Comment, Event, Kind, Named, Role, Status, Ticket
 from policies.orders import command_line, only_commands, order_in, request_in, takes, to_us
 from policies.phrases import own_words
@@ -32,6 +33,7 @@ from policies.story import Request, Said, Since, Story
 _REQUEST_TAG = re.compile(r"escalate(?:[_-]?(?:to[_-]?)?(?:level[_-]?)?(\d))?", re.IGNORECASE)
 _TRIED_LINE = re.compile(r"(?:tried|asked) ?:", re.IGNORECASE)
 _LINES_READ = 200
+_LONGEST_HEARD = 4000  # of a message, for phrases and patterns; secrets are masked before they are looked for
 _NUMBER_AT_END = re.compile(r"[\d\s./_-]+\Z")
 _QUOTE_LENGTH = 280
 _REMEMBERED = 6
@@ -253,7 +255,7 @@ class Telling:
             story = replace(self.story, last_customer=said)
             if story.waiting_since is None:
                 story = replace(story, waiting_since=event.at, waits=story.waits + 1)
-            self.story = story.with_words(comment.id, event.at, own_words(comment.text))
+            self.story = story.with_words(comment.id, event.at, own_words(masked(comment.text[:_LONGEST_HEARD])))
         elif role is Role.AGENT and event.actor is not None:
             self._staff_says(event, event.actor, comment, said)
 

@@ -7,9 +7,18 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
+from policies import guesses
 from policies.calendars import duration
-from policies.conditions import Wrong
 from policies.durations import Duration
+
+
+class Wrong(ValueError):
+    """A condition's value makes no sense. `at` are the keys below the condition's name that lead to the mistake."""
+
+    def __init__(self, message: str, at: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message)
+        self.at = at
+
 
 _ORDERS: dict[str, Callable[[int, int], bool]] = {
     "at_least": lambda found, wanted: found >= wanted,
@@ -58,7 +67,8 @@ def duration_of(value: Any) -> Duration:
 def yes_or_no(value: Any) -> bool:
     """Read true or false."""
     if not isinstance(value, bool):
-        raise Wrong(f"expected true or false, found {value!r}")
+        meant = guesses.truth(value)
+        raise Wrong(f"expected true or false, found {_as_written(value)}{f'; write {meant}' if meant else ''}")
     return value
 
 
@@ -86,14 +96,23 @@ def ordered(value: Any, names: Sequence[str], what: str) -> tuple[Callable[[str]
 
 def _rank(word: Any, names: Sequence[str], what: str, at: tuple[str | int, ...]) -> int:
     if word not in names:
-        raise Wrong(f"expected {what}: {', '.join(names)}; found {word!r}", at)
+        raise Wrong(f"expected {what}: {', '.join(names)}; found {_as_written(word)}{_in_words(word)}", at)
     return names.index(word)
 
 
 def _comparison(value: Any, what: str) -> tuple[str, Any]:
     if not isinstance(value, Mapping) or len(value) != 1:
-        raise Wrong(f"expected {what}; found {value!r}")
+        raise Wrong(f"expected {what}; found {_as_written(value)}{_in_words(value)}")
     order, wanted = next(iter(value.items()))
     if order not in _ORDERS:
         raise Wrong(f"expected one of {', '.join(_ORDERS)}; found {order!r}", (str(order),))
     return order, wanted
+
+
+def _in_words(value: Any) -> str:
+    meant = guesses.comparison(value) if isinstance(value, str) else ""
+    return f"; write {meant}" if meant else ""
+
+
+def _as_written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else repr(value)

@@ -5,13 +5,13 @@ A rule fires once per cause and never because it is still true (decision 8).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
 from policies.case import Case, Facts, RuleTrace
-from policies.conditions import Cause, Finding, Moment, leaves
+from policies.conditions import Cause, Finding, Moment, Node, leaves
 from policies.ladder import consumed
 from policies.moments import Clocks, destination, moment_of
 from policies.policy import Policy, Rule
@@ -19,7 +19,9 @@ from policies.policy import Policy, Rule
 CIRCUMSTANCES = frozenset({"status"})
 """Questions that are a cause only where a rule asks nothing else: a ticket passes through its statuses all the time."""
 
-_OF_MESSAGES = frozenset({"unanswered_for", "answered", "replies", "frustration"})
+_OF_MESSAGES = frozenset(
+    {"unanswered_for", "answered", "replies", "frustration", "matches", "requested_by_staff", "not_taken_for"}
+)
 
 
 class Verdict(NamedTuple):
@@ -59,8 +61,20 @@ def verdict_of(rule: Rule, moment: Moment, policy: Policy, case: Case, facts: Fa
 
 
 def asks_for_messages(policy: Policy) -> bool:
-    """Say whether any rule asks who wrote, or what."""
-    return any(leaf.name in _OF_MESSAGES for rule in policy.rules for leaf in leaves(rule.when))
+    """Say whether anything in the policy asks who wrote, or what, or hears orders."""
+    return (
+        bool(policy.roles)
+        or any(level.if_not_taken is not None for level in policy.levels)
+        or any(leaf.name in _OF_MESSAGES for node in _conditions(policy) for leaf in leaves(node))
+    )
+
+
+def _conditions(policy: Policy) -> Iterator[Node]:
+    """Yield every condition of a policy: of its rules, its ways down, its guards and its opening hours."""
+    yield from (rule.when for rule in policy.rules)
+    yield from (way.when for way in policy.come_down)
+    others = [level.out_of_hours.unless for level in policy.levels if level.out_of_hours is not None]
+    yield from (node for node in (policy.guards.never, policy.guards.never_hold, *others) if node is not None)
 
 
 _NOT_SO = (), False, "not so"
@@ -71,12 +85,13 @@ def found_out(rule: Rule, case: Case, finding: Finding, moment: Moment) -> tuple
     """Say which causes carry a yes, whether one of them is new, and in a word what came of it."""
     if not finding.value:
         return _NOT_SO if finding.value is False else _NOT_KNOWN
-    begin = case.adopted_at
-    said = [answer for answer in finding.support if answer.causes]
-    firm = [answer for answer in said if answer.name not in CIRCUMSTANCES]
-    known = [cause for answer in firm or said for cause in answer.causes]
-    causes = tuple(cause for cause in known if begin is None or cause.since >= begin)
-    if any(is_new(rule, case, cause) for cause in causes):
+    firm: list[Cause] = []
+    circumstances: list[Cause] = []
+    for answer in finding.support:
+        (circumstances if answer.name in CIRCUMSTANCES else firm).extend(answer.causes)
+    known, begin, fired = firm or circumstances, case.adopted_at, case.fired.get(rule.name)
+    causes = tuple([cause for cause in known if begin is None or cause.since >= begin])
+    if causes and (fired is None or any(cause.id not in fired.causes for cause in causes)):
         return causes, True, "fires"
     if not causes:
         return causes, False, "was so before Stepladder looked" if known else "no cause of its own"
@@ -107,9 +122,10 @@ def after_firing(case: Case, verdicts: Sequence[Verdict], now: datetime) -> Case
     fired = dict(case.fired)
     for verdict in verdicts:
         if verdict.causes:
-            before = fired.get(verdict.rule.name)
-            at = now if verdict.new else before.at if before else None
-            fired[verdict.rule.name] = consumed(before, [cause.id for cause in verdict.causes], at)
+            before, ids = fired.get(verdict.rule.name), sorted({cause.id for cause in verdict.causes})
+            if verdict.new or before is None or list(before.causes[-len(ids) :]) != ids:
+                at = now if verdict.new else before.at if before else None
+                fired[verdict.rule.name] = consumed(before, ids, at)
     return case if fired == case.fired else replace(case, fired=fired)
 
 

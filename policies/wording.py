@@ -43,16 +43,21 @@ def plain(word: object) -> str:
     return str(word).replace("_", " ")
 
 
+def amount(number: int, what: str) -> str:
+    """Say how many: `1 rule`, `2 rules`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def times(number: int) -> str:
     """Say how often."""
     return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
-def compared(value: Any, orders: Mapping[str, str]) -> str:
-    """Say a comparison, a word or a list of words."""
+def compared(value: Any, orders: Mapping[str, str], word: Callable[[object], str] = str) -> str:
+    """Say a comparison, a word or a list of words: names as they are written, unless `word` says another way."""
     if isinstance(value, Mapping):
-        return listed((orders.get(str(o), f"{plain(o)} {{}}").format(plain(v)) for o, v in value.items()), "and")
-    words = [plain(word) for word in (value if isinstance(value, list | tuple) else [value])]
+        return listed((orders.get(str(o), f"{plain(o)} {{}}").format(word(v)) for o, v in value.items()), "and")
+    words = [word(one) for one in (value if isinstance(value, list | tuple) else [value])]
     return listed({word.casefold(): word for word in reversed(words)}[fold] for fold in _folded(words))
 
 

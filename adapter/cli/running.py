@@ -69,11 +69,11 @@ def sandbox(tools: Tools, vendors: tuple[str, ...], port: int, to: str | None) -
     """Run pretend VENDORS on loopback and print the settings that connect to them."""
     open_desk = tools.pretend()
     desks = [(vendor, open_desk(vendor, port if number == 0 else 0)) for number, vendor in enumerate(vendors)]
-    for vendor, desk in desks:
-        click.echo(f"# stepladder.toml\n{desk.site_toml(vendor, 'observe')}\n# secrets.toml, chmod 600")
-        click.echo(secrets_toml({vendor: desk.secrets()}))
-        if to:
-            desk.subscribe(f"{to.rstrip('/')}/webhooks/{vendor}/{vendor}")
+    sites = "\n".join(desk.site_toml(vendor, "observe") for vendor, desk in desks)
+    click.echo(f"# stepladder.toml\n{sites}\n# secrets.toml, chmod 600")
+    click.echo(secrets_toml({vendor: desk.secrets() for vendor, desk in desks}))
+    for vendor, desk in desks if to else ():
+        desk.subscribe(f"{str(to).rstrip('/')}/webhooks/{vendor}/{vendor}")
     click.echo("The sandboxes run; Ctrl-C stops them.")
     until_stopped(threading.Event().wait)
     for _, desk in desks:

@@ -166,8 +166,10 @@ class Governance:
             return False
         if budget is not None and _used(connection, budget, commit.now).count >= budget.at_most:
             return False
-        if commit.turn is not None and _turns(connection, site).get(level or 0, 0) != commit.turn:
-            return False
+        if level is not None:
+            turn = connection.execute(self._inserts.turn, {"site": site, "level": level, "taken": 1}).scalar_one()
+            if commit.turn not in (None, turn - 1):
+                return False
         row = {"site": site, "at": stamp(commit.now), "adoptive": limit is not None, "braking": True}
         connection.execute(st.MOVE, {**row, "ref": str(commit.ref), "level": level})
         return True
@@ -180,7 +182,7 @@ class Governance:
     def turns(self, site: str) -> Mapping[int, int]:
         """Return how many moves each level of a site (`vendor/site`) has got so far."""
         with self.database.read() as connection:
-            return _turns(connection, site)
+            return {row[0]: row[1] for row in connection.execute(st.TURNS, {"site": site})}
 
 
 def _used(connection: Connection, budget: LevelBudget, now: datetime) -> Used:
@@ -188,11 +190,6 @@ def _used(connection: Connection, budget: LevelBudget, now: datetime) -> Used:
     moves = select(func.count(), func.min(t.moves.c.at)).where(t.moves.c.level == budget.level, t.moves.c.at > since)
     count, first = connection.execute(moves).one()
     return Used(count=count, free_at=(moment(first) if first is not None else now) + per)
-
-
-def _turns(connection: Connection, site: str) -> Mapping[int, int]:
-    moves = select(t.moves.c.level, func.count()).where(t.moves.c.site == site, t.moves.c.level.is_not(None))
-    return {row[0]: row[1] for row in connection.execute(moves.group_by(t.moves.c.level))}
 
 
 _CASES = select(t.tickets.c.ref, t.tickets.c.case).where(t.tickets.c.case.is_not(None), ~t.tickets.c.outside)

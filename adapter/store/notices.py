@@ -53,7 +53,8 @@ class Notices(Governance):
         for notice in commit.notices:
             row: dict[str, Any] = {"key": notice.operation, "rule": notice.rule, "occasion": notice.occasion.value}
             row |= {"ref": ref, "site": f"{commit.ref.vendor}/{commit.ref.site}", "body": pack(notice)}
-            state = {"state": CallState.PLANNED.value, "open": True, "attempts": 0, "settled": pack({}), "outcome": ""}
+            state: dict[str, Any] = {"state": CallState.PLANNED.value, "open": True, "attempts": 0, "unanswered": 0}
+            state |= {"settled": pack({}), "outcome": ""}
             connection.execute(self._inserts.notice, {**row, **state, "created_at": at, "due_at": at})
 
 
@@ -65,6 +66,7 @@ def _changing(stored: StoredNotice) -> dict[str, Any]:
         "due_at": stamp(stored.due_at),
         "attempted_at": stamp(stored.attempted_at) if stored.attempted_at else None,
         "attempts": stored.attempts,
+        "unanswered": stored.unanswered,
         "settled": pack(stored.settled),
         "outcome": stored.outcome,
     }
@@ -79,6 +81,7 @@ def _stored(row: Row[Any]) -> StoredNotice:
         due_at=moment(row.due_at),
         attempted_at=moment(row.attempted_at) if row.attempted_at else None,
         attempts=row.attempts,
+        unanswered=row.unanswered,
         settled=unpack_dict(row.settled),
         outcome=row.outcome,
     )

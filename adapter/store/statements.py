@@ -68,6 +68,7 @@ READ = (
 )
 LOOK = t.looks.insert()
 MOVE = t.moves.insert()
+TURNS = select(t.turns.c.level, t.turns.c.taken).where(t.turns.c.site == _SITE)
 ARRIVAL = t.arrivals.insert()
 
 
@@ -78,6 +79,11 @@ class Inserts:
         self.delivery = insert(t.deliveries).on_conflict_do_nothing().returning(t.deliveries.c.row)
         self.event: Insert = insert(t.events).on_conflict_do_nothing()
         self.notice: Insert = insert(t.notices).on_conflict_do_nothing()
+        turn = insert(t.turns)
+        next_turn = {"taken": t.turns.c.taken + 1}
+        self.turn = turn.on_conflict_do_update(index_elements=["site", "level"], set_=next_turn).returning(
+            t.turns.c.taken
+        )
         mark = insert(t.tickets)
         sooner = case((t.tickets.c.due_at < mark.excluded.due_at, t.tickets.c.due_at), else_=mark.excluded.due_at)
         self.mark: Insert = mark.on_conflict_do_update(

@@ -119,7 +119,15 @@ moves = Table(
 )
 Index("moves_of_site", moves.c.site, moves.c.at, moves.c.adoptive, moves.c.braking)
 Index("moves_to_level", moves.c.level, moves.c.at)
-Index("moves_in_turn", moves.c.site, moves.c.level)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("site", Text, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("taken", Integer, nullable=False),  # of the moves up to it; they are too many to be counted at each look
+    PrimaryKeyConstraint("site", "level"),
+)
 
 notices = Table(
     "notices",
@@ -135,6 +143,7 @@ notices = Table(
     Column("due_at", Double, nullable=False),
     Column("attempted_at", Double),
     Column("attempts", Integer, nullable=False),
+    Column("unanswered", Integer, nullable=False),
     Column("settled", LargeBinary, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),

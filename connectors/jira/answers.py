@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from connectors.calls import CREDENTIALS_PATIENCE, VendorAnswer, not_now
 from connectors.contract import Call, Refused, Site, TryLater
-from connectors.jira.events import said
+from connectors.jira.events import opened_with, said
 from connectors.jira.notes import bears
 from connectors.jira.picture import comment, is_portal, person_ids, picture
 from connectors.jira.settings import settings_of
 from connectors.jira.values import identity, mapping, plain
 from connectors.jira.writeback import EDIT, LINK, TRANSITION, WATCH
-from policies.model import Event, Kind, TicketRef
+from policies.model import Event, Kind, Role, TicketRef
 
 _GONE = re.compile(r"archived|does not exist|not editable|no longer exists", re.IGNORECASE)
 _SAID_LIMIT = 300
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def fetched(issue: Mapping[str, Any], ref: TicketRef, site: Site, asked: frozenset[str], now: datetime) -> Event:
@@ -27,10 +28,12 @@ def fetched(issue: Mapping[str, Any], ref: TicketRef, site: Site, asked: frozens
     return Event(id=f"fetched:{now.isoformat()}", kind=Kind.FETCHED, at=now, received_at=now, ticket=ticket)
 
 
-def conversation(comments: Sequence[object], fields: Mapping[str, Any], site: Site, now: datetime) -> Iterator[Event]:
-    """Return comments as COMMENTED events, with the ids that their webhooks have."""
-    events = (said(mapping(raw), site, fields, now) for raw in comments)
-    yield from (event for event in events if event is not None)
+def conversation(
+    comments: Sequence[object], fields: Mapping[str, Any], ref: TicketRef, site: Site, now: datetime
+) -> Iterator[Event]:
+    """Return description and comments as COMMENTED events, with the ids that their webhooks have."""
+    events = (said(mapping(raw), site, fields, now, asked=True) for raw in comments)
+    yield from filter(None, (opened_with(fields, ref, site, now), *events))
 
 
 def inline_comments(fields: Mapping[str, Any]) -> list[object] | None:
@@ -42,6 +45,16 @@ def inline_comments(fields: Mapping[str, Any]) -> list[object] | None:
     read = [comment(mapping(raw), fields) for raw in listed]
     unsaid = is_portal(fields) is not False and any(found is not None and found.public is None for found in read)
     return None if unsaid else listed
+
+
+def public_authors(comments: Sequence[object], fields: Mapping[str, Any], site: Site) -> Iterator[str]:
+    """Yield who wrote what customers can read in a service project and looks like an agent; each once."""
+    if is_portal(fields) is False:
+        return
+    events = (said(mapping(raw), site, fields, _LONG_AGO, asked=True) for raw in comments)
+    public = (event for event in events if event is not None and event.comment is not None and event.comment.public)
+    agents = (event.actor.id for event in public if event.actor is not None and event.actor.role is Role.AGENT)
+    yield from dict.fromkeys(agents)
 
 
 def people_of(fields: Mapping[str, Any]) -> Iterator[object]:
@@ -108,7 +121,7 @@ def _judged(error: VendorAnswer, call: Call | None, site: Site) -> TryLater | Re
     if call is not None and "linked_issue" in call.parts:  # 404 may mean the project, the link's type or linking itself
         return Refused(_sentence(error), parts=frozenset({"linked_issue"}))
     if error.status == 404 or (not answer.get("errors") and _GONE.search(" ".join(_messages(answer)))):
-        return Refused(f"{error}: the issue is not there, or not visible to us", gone=True)
+        return Refused(f"the issue is not there, or not visible to us ({error.status})", gone=True)
     if call is not None and call.verb == TRANSITION:
         return Refused(_sentence(error), parts=frozenset({"transition"}))
     if error.status == 413:
@@ -131,8 +144,9 @@ def _blame(errors: Iterable[str], call: Call, site: Site) -> frozenset[str]:
 
 
 def _sentence(error: VendorAnswer) -> str:
+    """Return Jira's own words; people read them in notes, so no address is in them."""
     words = "; ".join(_messages(error.json()))
-    return f"{error}: {words[:_SAID_LIMIT]}" if words else str(error)
+    return f"Jira says: {words[:_SAID_LIMIT]}" if words else f"Jira gives no reason, only the number {error.status}"
 
 
 def _messages(answer: Mapping[str, Any]) -> list[str]:

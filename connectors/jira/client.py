@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.calls import CREDENTIALS_PATIENCE
 from connectors.contract import Call, Outcome, Refused, Site, TryLater
-from connectors.jira.answers import conversation, fetched, inline_comments, people_of
+from connectors.jira.answers import conversation, fetched, inline_comments, people_of, public_authors
 from connectors.jira.comments import Comments
+from connectors.jira.customers import Customers
 from connectors.jira.directory import Directory
 from connectors.jira.line import Line, done, issue_path, json_in, object_in
 from connectors.jira.linked import Links
@@ -49,7 +50,7 @@ class JiraClient:
         self._directory = Directory(site, line.ask, clock)
         self._workflow = Workflow(self._ask, self._move)
         self._pools, self._comments = Pools(line), Comments(line)
-        self._links = Links(line, self._directory)
+        self._links, self._customers = Links(line, self._directory), Customers(line, clock)
 
     def account(self) -> str:
         """Return the id of the account we act as (asked once, then remembered)."""
@@ -62,10 +63,10 @@ class JiraClient:
 
     def names(self) -> Mapping[str, str]:
         """Return the names of statuses and of people seen so far by `kind:id`, cached."""
-        return self._directory.names()
+        return {**self._directory.names(), **self._customers.known()}
 
     def fetch(self, ref: TicketRef, fields: frozenset[str], now: datetime) -> Sequence[Event]:
-        """Ask for the issue; ask once more only if `conversation` is wanted and the issue carries too little of it."""
+        """Ask for the issue; more only if `conversation` is wanted and Jira left out some of it, or who is who."""
         issue = object_in(self._line.send("GET", issue_path(ref), params={"fields": "*all"}))
         told = mapping(issue.get("fields"))
         self._directory.learn(*people_of(told))
@@ -74,8 +75,12 @@ class JiraClient:
         if "conversation" in fields:
             listed = inline_comments(told)
             if listed is None:
-                listed = self._comments.newest(ref).get("comments")
-            events += conversation(listed if isinstance(listed, list) else [], told, site, now)
+                newest = self._comments.newest(ref).get("comments")
+                listed = newest if isinstance(newest, list) else []
+            if not self._line.cloud:
+                authors = public_authors(listed, told, site)
+                site = replace(site, names=self._customers.among(authors, ref, told, self._account))
+            events += conversation(listed, told, ref, site, now)
         return events
 
     def look(self, call: Call, ref: TicketRef) -> Outcome | None:

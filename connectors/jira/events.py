@@ -14,19 +14,18 @@ from typing import Any
 
 from connectors.contract import Delivery, Site
 from connectors.jira.changelog import changes_of
-from connectors.jira.picture import actor, comment, picture, project_in
+from connectors.jira.picture import actor, comment, person_ids, picture, project_in
 from connectors.jira.promises import held_up, is_blocking
 from connectors.jira.settings import in_project
-from connectors.jira.values import identity, mapping, moment, plain
-from policies.model import Actor, Event, Kind, Role, Ticket, TicketRef
+from connectors.jira.values import identity, mapping, moment, plain, written
+from policies.model import Actor, Comment, Event, Kind, Role, Ticket, TicketRef, ticket_from
 
-_KINDS = {"jira:issue_created": Kind.CREATED, "jira:issue_deleted": Kind.DELETED}
 _SAID = frozenset({"comment_created", "comment_updated"})
 _INSTANT = timedelta(milliseconds=1)
 
 
 def read_event(delivery: Delivery, body: Mapping[str, Any], site: Site, ref: TicketRef) -> tuple[Event, ...]:
-    """Read one body about this ticket: usually one event, two if a save carried a comment."""
+    """Read one body about this ticket: usually one event, two if it carries what somebody wrote."""
     return _Reading(delivery, body, site, ref).events()
 
 
@@ -50,9 +49,14 @@ def waiting(body: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(number for number in listed if number not in (None, own))
 
 
-def said(raw: Mapping[str, Any], site: Site, fields: Mapping[str, Any], received_at: datetime) -> Event | None:
-    """Return a comment as an event, with the same id whether a webhook or an answer carried it."""
-    found = comment(raw, fields)
+def said(
+    raw: Mapping[str, Any], site: Site, fields: Mapping[str, Any], received_at: datetime, *, asked: bool = False
+) -> Event | None:
+    """Return a comment as an event, with the same id whether a webhook or an answer carried it.
+
+    `asked`: it was asked for with its properties, which say who can read it.
+    """
+    found = comment(raw, fields, asked=asked)
     if found is None:
         return None
     created, updated = moment(raw.get("created")), moment(raw.get("updated"))
@@ -69,10 +73,39 @@ def said(raw: Mapping[str, Any], site: Site, fields: Mapping[str, Any], received
     )
 
 
+def opened_with(
+    fields: Mapping[str, Any], ref: TicketRef, site: Site, received_at: datetime, creator: object = None
+) -> Event | None:
+    """Return the description as the requester's first message, with the same id from a webhook and an answer.
+
+    None if somebody else created the issue: what an agent writes on a customer's behalf is not what the customer said.
+    `creator`: who created it, if the fields do not say.
+    """
+    reporter, made, text = fields.get("reporter"), moment(fields.get("created")), written(fields.get("description"))
+    who, authors = actor(reporter, site, fields), set(person_ids(fields.get("creator") or creator))
+    if made is None or not text or who.role is not Role.REQUESTER or authors.isdisjoint(person_ids(reporter)):
+        return None
+    return Event(
+        id=f"description:{ref.id}",
+        kind=Kind.COMMENTED,
+        at=made,
+        received_at=received_at,
+        actor=who,
+        comment=Comment(id="description", text=text, public=True),
+        ticket=ticket_from(ref, made, {"created_at": made}),  # heard before all else, it is still no reply
+    )
+
+
 def _status_changed(body: Mapping[str, Any]) -> bool:
     items = mapping(body.get("changelog")).get("items")
     told = map(mapping, items if isinstance(items, list) else ())
     return any("status" in (item.get("fieldId"), item.get("field")) for item in told)
+
+
+def _may_command(spoken: Event) -> bool:
+    """Say whether an agent wrote this, and it is unsaid if customers can read it: inside a command, outside a reply."""
+    by_agent = spoken.actor is not None and spoken.actor.role is Role.AGENT
+    return by_agent and spoken.comment is not None and spoken.comment.public is None
 
 
 class _Reading:
@@ -95,18 +128,26 @@ class _Reading:
             return (self._make(Kind.TOUCHED, self._blocker(), who=Actor(id="", role=Role.UNKNOWN)),)
         if self.name in _SAID:
             return (self._commented(),)
-        if self.name in _KINDS:
-            fact = f"created:{self.ref.id}" if self.name == "jira:issue_created" else ""
-            return (self._make(_KINDS[self.name], fact, who=self._actor()),)
+        if self.name == "jira:issue_created":
+            return self._created()
+        if self.name == "jira:issue_deleted":
+            return (self._make(Kind.DELETED, who=self._actor()),)
         if self.name == "jira:issue_updated":
             return self._updated()
         if not self.name:
             return (self._make(Kind.CHANGED if self.ticket else Kind.TOUCHED),)
         return (self._make(Kind.NOTED, self._noted()),)
 
+    def _created(self) -> tuple[Event, ...]:
+        born = self._make(Kind.CREATED, f"created:{self.ref.id}", who=self._actor())
+        first = opened_with(self.fields, self.ref, self.site, self.delivery.received_at, self.body.get("user"))
+        # a webhook is drawn up a moment later; yet nothing that was written comes before the creation
+        born = replace(born, at=min(born.at, moment(self.fields.get("created")) or born.at))
+        return (born, replace(first, delivery=self.delivery.row)) if first else (born,)
+
     def _updated(self) -> tuple[Event, ...]:
         changelog = mapping(self.body.get("changelog"))
-        spoken = self._said() if self.comment else None
+        spoken = self._commented() if self.comment else None
         if spoken and not changelog.get("items"):
             return (spoken,)
         number = identity(changelog.get("id"))
@@ -122,8 +163,8 @@ class _Reading:
         spoken = self._said()
         if spoken is None:
             return self._make(Kind.NOTED)
-        if not self.fields:
-            # Data Center names neither the issue nor its reporter, nor says who can read it: only a fetch tells
+        if not self.fields or _may_command(spoken):
+            # Data Center does not say who can read it, and first not even on which issue it is: only a fetch tells
             return self._make(Kind.TOUCHED, f"touched:{spoken.id}", who=spoken.actor)
         return spoken
 

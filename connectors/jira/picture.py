@@ -110,7 +110,10 @@ def person_ids(user: object) -> Iterator[str]:
 
 
 def actor(user: object, site: Site, fields: Mapping[str, Any]) -> Actor:
-    """Say who this user is to us (decision 5), seen from a ticket's fields as far as they are told."""
+    """Say who this user is to us (decision 5), seen from a ticket's fields as far as they are told.
+
+    Data Center does not say who is a customer; `site.names` holds those of whom it was found out (`customer_key`).
+    """
     who = person(user)
     if who is None:
         return Actor(id="", role=Role.UNKNOWN)
@@ -123,7 +126,11 @@ def actor(user: object, site: Site, fields: Mapping[str, Any]) -> Actor:
         role = Role.OURS
     elif kind == "app":
         role = Role.APP
-    elif kind == "customer" or any(spellings & set(person_ids(asker)) for asker in askers):
+    elif (
+        kind == "customer"
+        or customer_key(who.id, fields) in site.names
+        or any(spellings & set(person_ids(asker)) for asker in askers)
+    ):
         role = Role.REQUESTER
     else:  # Cloud says of every account what it is; one of which it does not is not taken for staff
         unclear = settings_of(site).cloud and "accountType" in mapping(user) and kind != "atlassian"
@@ -131,10 +138,21 @@ def actor(user: object, site: Site, fields: Mapping[str, Any]) -> Actor:
     return Actor(id=who.id, role=role, name=who.name)
 
 
-def comment(raw: Mapping[str, Any], fields: Mapping[str, Any]) -> Comment | None:
-    """Return a comment, with whether the requester can read it as far as Jira says; None if it has no id."""
-    number = identity(raw.get("id"))
-    return Comment(id=number, text=plain(raw.get("body")) or "", public=_public(raw, fields)) if number else None
+def customer_key(who: str, fields: Mapping[str, Any]) -> str:
+    """Return the name in `site.names` that says that this person is a customer of the ticket's project."""
+    return f"customer:{plain(mapping(fields.get('project')).get('key'))}:{who}"
+
+
+def comment(raw: Mapping[str, Any], fields: Mapping[str, Any], *, asked: bool = False) -> Comment | None:
+    """Return a comment, with whether the requester can read it as far as Jira says; None if it has no id.
+
+    `asked`: the comments' properties were asked for, and what has none is public.
+    """
+    number, public = identity(raw.get("id")), _public(raw, fields)
+    public = True if public is None and asked else public
+    among_staff = is_portal(fields) is False
+    text = plain(raw.get("body")) or ""
+    return Comment(id=number, text=text, public=public, among_staff=among_staff) if number else None
 
 
 def _public(raw: Mapping[str, Any], fields: Mapping[str, Any]) -> bool | None:

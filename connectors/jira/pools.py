@@ -32,7 +32,7 @@ class Pools:
         if pool["pick"] == "least_busy":
             waiting = self._by_load(waiting)
         for person in waiting:
-            if self._can_have_it(person, ticket):
+            if can_have(self._line, person, ticket.key or ticket.ref.id):
                 yield person
 
     def _by_load(self, people: Sequence[str]) -> Sequence[str]:
@@ -59,16 +59,17 @@ class Pools:
             raise TryLater("expected a number of issues from Jira, got none")
         return count
 
-    def _can_have_it(self, person: str, ticket: Ticket) -> bool:
-        """Ask for this one person among those who can be assigned the issue; Data Center finds similar names too."""
-        key = "accountId" if self._line.cloud else "username"
-        params = {"issueKey": ticket.key or ticket.ref.id, key: person, "maxResults": "100"}
-        try:
-            answer = self._line.ask("user/assignable/search", params=params)
-        except Refused:
-            return False
-        found: list[Any] = answer if isinstance(answer, list) else []
-        who = "accountId" if self._line.cloud else "name"
-        return any(
-            plain(mapping(user).get(who)) == person and mapping(user).get("active") is not False for user in found
-        )
+
+def can_have(line: Line, person: str, issue: str) -> bool | None:
+    """Ask for this one person among those who can be assigned the issue; None if Jira refuses the question.
+
+    Data Center finds similar names too.
+    """
+    key = "accountId" if line.cloud else "username"
+    try:
+        answer = line.ask("user/assignable/search", params={"issueKey": issue, key: person, "maxResults": "100"})
+    except Refused:
+        return None
+    found: list[Any] = answer if isinstance(answer, list) else []
+    who = "accountId" if line.cloud else "name"
+    return any(plain(mapping(user).get(who)) == person and mapping(user).get("active") is not False for user in found)

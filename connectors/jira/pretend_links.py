@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.jira.records import PEOPLE, REQUESTER, Shapes
+from connectors.jira.records import CUSTOMERS, PEOPLE, Shapes
 
 LINK_TYPES = {"Blocks": ("10000", "is blocked by", "blocks"), "Relates": ("10003", "relates to", "relates to")}
 _CLAUSES = {
@@ -81,7 +81,7 @@ class Network(Shapes):
 
     def can_have(self, who: str, issue: Mapping[str, Any]) -> bool:
         """Say whether the issue can be assigned to this person, as far as permissions tell."""
-        return who != REQUESTER and who not in self.inactive
+        return who not in CUSTOMERS and who not in self.inactive
 
     def assignable(self, issue: Mapping[str, Any], wanted: str) -> list[Any]:
         """List who can have the issue: on Cloud this account, on Data Center whose name begins so."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 OURS, REQUESTER, AGENT = "stepladder", "carla", "ann"
+CUSTOMERS = (REQUESTER, "cora")
 PEOPLE = {
     OURS: "Stepladder",
     REQUESTER: "Carla Customer",
@@ -13,6 +14,7 @@ PEOPLE = {
     "ben": "Ben Billing",
     "eva": "Eva Lead",
     "dan": "Dan Developer",
+    "cora": "Cora Customer",
 }
 TEAMS = ("Support", "Technical Support", "Engineering", "Billing", "Management")
 FIELDS = {
@@ -74,7 +76,7 @@ class Shapes:
         """Return what the site calls this person: an account id or a user name."""
         if not self.cloud:
             return who
-        prefix = "qm:5b1e" if who == REQUESTER else "712020:5f0c"
+        prefix = "qm:5b1e" if who in CUSTOMERS else "712020:5f0c"
         return f"{prefix}-{list(PEOPLE).index(who):04d}"
 
     def who(self, word: str) -> str | None:
@@ -92,7 +94,7 @@ class Shapes:
             "timeZone": "Etc/UTC",
         }
         if self.cloud:
-            kind = "customer" if who == REQUESTER else "atlassian"
+            kind = "customer" if who in CUSTOMERS else "atlassian"
             return told | {"accountId": self.user_id(who), "accountType": kind}
         return told | {"name": who, "key": self.user_key(who), "emailAddress": f"{who}@example.com"}
 

@@ -47,7 +47,7 @@ def build(authority: Authority, port: int = 0, deployment: Deployment = "cloud")
 
 
 class Sandbox:
-    """A pretend Jira site with a service project, a plain one, five licensed people and one customer."""
+    """A pretend Jira site with a service project, a plain one, five licensed people and two customers."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Sandbox:
         self._hooks.subscribe(url, verify)
 
     def person(self, word: str) -> str:
-        """Return the id (account id or user name) of ann, ben, eva, dan, carla or stepladder."""
+        """Return the id (account id or user name) of ann, ben, eva, dan, carla, cora or stepladder."""
         return self.site.user_id(self.site.known(word))
 
     def stop(self) -> None:
@@ -117,19 +117,19 @@ class Sandbox:
             self._hooks.issue("jira:issue_created", "issue_created", issue, REQUESTER)
             return str(issue["id"])
 
-    def customer_says(self, ticket: str, text: str) -> None:
-        """The requester writes; a solved ticket is reopened."""
+    def customer_says(self, ticket: str, text: str, *, who: str = REQUESTER) -> None:
+        """The requester writes, or another customer who sees the ticket; a solved one is reopened."""
         with self._lock:
             issue = self.site.find(ticket)
-            self._hooks.comment(issue, self.site.say(issue, REQUESTER, text, public=True))
+            self._hooks.comment(issue, self.site.say(issue, who, text, public=True))
             if STATUSES[issue["status"]][1] == "done":
                 self._save(issue, REQUESTER, {"status": "10100", "resolution": None})
 
-    def agent_says(self, ticket: str, text: str, *, public: bool = True) -> None:
+    def agent_says(self, ticket: str, text: str, *, public: bool = True, who: str = AGENT) -> None:
         """An agent writes to the requester, or internally."""
         with self._lock:
             issue = self.site.find(ticket)
-            self._hooks.comment(issue, self.site.say(issue, AGENT, text, public=public))
+            self._hooks.comment(issue, self.site.say(issue, who, text, public=public))
 
     def agent_changes(self, ticket: str, **fields: Any) -> None:
         """An agent changes fields: status, priority, group, assignee, tags, level."""

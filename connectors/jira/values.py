@@ -12,11 +12,35 @@ from policies.model import Named
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST = 32_767  # characters that Jira takes in a text field, unless an administrator says otherwise
+_LINES = frozenset({"paragraph", "heading", "codeBlock", "hardBreak"})
 
 
 def plain(value: object) -> str | None:
     """Return the text without what no database stores (NUL, lone surrogates); None if it is no text."""
     return _UNSTORABLE.sub("\ufffd", value) if isinstance(value, str) else None
+
+
+def written(value: object) -> str:
+    """Return what somebody wrote: a text, or the words of an Atlassian document, cut to what a field of Jira holds.
+
+    Nodes: https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/
+    """
+    pieces: list[str] = []
+    room, ahead = _LONGEST, [value]
+    while ahead and room > 0:  # never by recursion: a stranger decides how deep it goes
+        node = ahead.pop()
+        said = plain(node)
+        if said is None:
+            shown = mapping(mapping(node).get("attrs"))  # of a mention, an emoji, a card
+            told = (mapping(node).get("text"), shown.get("text"), shown.get("url"))
+            said = next(filter(None, map(plain, told)), "")
+            inside = mapping(node).get("content")
+            ahead += ["\n"] if mapping(node).get("type") in _LINES else []
+            ahead += reversed(inside) if isinstance(inside, list) else ()
+        pieces.append(said[:room])
+        room -= len(said)
+    return "".join(pieces).strip()
 
 
 def identity(value: object) -> str | None:

@@ -67,7 +67,7 @@ def tickets(delivery: Delivery, site: Site) -> tuple[TicketRef, ...]:
 
 
 def read(delivery: Delivery, site: Site, ref: TicketRef) -> tuple[Event, ...]:
-    """Return what the delivery says about this ticket: usually one event, two if a save carried a comment."""
+    """Return what the delivery says about this ticket: usually one event, two if it carries what somebody wrote."""
     body = json_object(delivery)
     return read_event(delivery, body, site, ref) if ref.id in _concerned(body) else ()
 

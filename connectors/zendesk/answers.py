@@ -116,7 +116,7 @@ def failure(error: VendorAnswer | requests.RequestException, *, about_ticket: bo
     if error.status == 409:  # somebody was faster (UpdateConflict), or Zendesk's database was busy; nothing was written
         return TryLater(str(error), after=_CONFLICT_PATIENCE, site_wide=False)
     said = error.json()
-    sentence = _sentence(said) or str(error)
+    sentence = _sentence(said) or f"Zendesk gives no reason, only the number {error.status}"
     if error.status == 403 and (not about_ticket or "scope" in sentence):
         return TryLater(f"{sentence}: check our account's role and scopes", after=CREDENTIALS_PATIENCE)
     if error.status in (403, 404, 410):

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from adapter.records import Commit, Committed
 from adapter.store import tables as t
@@ -69,7 +69,6 @@ def test_moves_of_an_older_version_count_for_no_level(store: SqlStore) -> None:
     move(store, "1")
     with store.database.write() as connection:
         connection.execute(update(t.moves).values(level=None))
-    assert store.turns("desk/acme") == {}
     assert store.used([BUDGET], NOW)[2].count == 0
 
 
@@ -84,6 +83,28 @@ def test_a_turn_is_had_once(store: SqlStore) -> None:
     assert move(store, "1", turn=0) is Committed.DONE
     assert move(store, "2", turn=0) is Committed.OVER_BUDGET
     assert move(store, "2", turn=1) is Committed.DONE
+    assert store.turns("desk/acme") == {2: 2}, "a turn that was not had is not counted"
+
+
+def test_turns_are_told_without_counting_the_moves(store: SqlStore) -> None:
+    for turn in range(3):
+        move(store, str(turn))
+    with store.database.write() as connection:
+        connection.execute(delete(t.moves))
+    assert store.turns("desk/acme") == {2: 3}
+    assert move(store, "4", turn=3) is Committed.DONE
+
+
+def test_of_threads_that_want_the_same_turn_one_gets_it(store: SqlStore) -> None:
+    for turn in range(8):
+        found = list[Committed]()
+
+        def act(ticket: str, turn: int = turn, found: list[Committed] = found) -> None:
+            found.append(move(store, ticket, turn=turn))
+
+        at_once(*(partial(act, ticket) for ticket in "abc"))
+        assert sorted(found) == [Committed.DONE, Committed.OVER_BUDGET, Committed.OVER_BUDGET]
+    assert store.turns("desk/acme") == {2: 8}
 
 
 def at_once(*acts: Callable[[], object]) -> None:

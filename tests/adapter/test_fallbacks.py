@@ -30,7 +30,7 @@ def call(**more: Any) -> Call:
 
 # --- what is sent instead -----------------------------------------------------------------------------------
 def test_the_next_target_takes_the_place_of_the_refused_one() -> None:
-    found = remedy(call(), NO_GROUP, 7)
+    found = remedy(call(), NO_GROUP, 7, {})
     instead = found.call
     assert instead is not None
     assert (instead.number, instead.aims, instead.otherwise) == (7, ("group",), (DUTY,))
@@ -42,7 +42,7 @@ def test_the_next_target_takes_the_place_of_the_refused_one() -> None:
 
 
 def test_another_kind_of_target_leaves_nothing_of_the_first() -> None:
-    instead = remedy(call(otherwise=(DUTY,)), NO_GROUP, 7).call
+    instead = remedy(call(otherwise=(DUTY,)), NO_GROUP, 7, {}).call
     assert instead is not None
     assert instead.parts == {"assignee": "duty", "priority": "high", "level": 2, "note": True}
     assert instead.expect == {"assignee": "duty", "priority": "high", "level": "2", "tag": "l2"}
@@ -68,7 +68,7 @@ def test_another_kind_of_target_leaves_nothing_of_the_first() -> None:
     ],
 )  # fmt: skip
 def test_what_is_sent_after_a_refusal(call: Call, refused: Refused, parts: dict[str, JSON] | None, why: str) -> None:
-    found = remedy(call, refused, 7).call
+    found = remedy(call, refused, 7, {}).call
     assert (dict(found.parts) if found else None) == parts, why
 
 
@@ -90,7 +90,7 @@ FIELDS = {"field:team": "Network", "field:product": "vpn", "field:floor": "3", "
 )
 def test_what_is_still_written_is_still_expected_back(lost: str, left: set[str]) -> None:
     edit = call(parts={**FIELDS, "level": 2, "note": True}, expect=EXPECTED, aims=("field:team",), otherwise=())
-    rest = remedy(edit, Refused("no", parts=frozenset({lost})), 7).call
+    rest = remedy(edit, Refused("no", parts=frozenset({lost})), 7, {}).call
     assert rest is not None
     assert set(rest.expect) == left
 
@@ -98,8 +98,8 @@ def test_what_is_still_written_is_still_expected_back(lost: str, left: set[str])
 def test_what_a_target_brings_along_is_expected_as_long_as_the_target_is() -> None:
     expect = {"group": "Experts", "assignee": None, "status": "open", "priority": "high"}
     edit = call(parts={"group": "Experts", "priority": "high", "note": True}, expect=expect, otherwise=())
-    kept = remedy(edit, Refused("no", parts=frozenset({"priority"})), 7).call
-    lost = remedy(edit, NO_GROUP, 7).call
+    kept = remedy(edit, Refused("no", parts=frozenset({"priority"})), 7, {}).call
+    lost = remedy(edit, NO_GROUP, 7, {}).call
     assert kept is not None
     assert lost is not None
     assert (set(kept.expect), set(lost.expect)) == ({"group", "assignee", "status"}, {"priority"})
@@ -108,21 +108,21 @@ def test_what_a_target_brings_along_is_expected_as_long_as_the_target_is() -> No
 def test_the_text_of_a_linked_issue_goes_with_it_and_is_no_note() -> None:
     other = Alternative(parts={"linked_issue": {"project": "OPS"}})
     link = call(parts={"linked_issue": {"project": "DEV"}}, expect={}, aims=("linked_issue",), otherwise=(other,))
-    instead = remedy(link, Refused("no such project"), 7).call
+    instead = remedy(link, Refused("no such project"), 7, {}).call
     assert instead is not None
     assert (instead.note, dict(instead.parts)) == (NOTE, {"linked_issue": {"project": "OPS"}})
-    assert remedy(instead, Refused("no such project"), 8).call is None
+    assert remedy(instead, Refused("no such project"), 8, {}).call is None
 
 
 def test_what_else_was_at_fault_is_said_in_the_same_sentence() -> None:
-    said = remedy(call(), Refused("no", parts=frozenset({"group", "priority"})), 7).sentence
+    said = remedy(call(), Refused("no", parts=frozenset({"group", "priority"})), 7, {}).sentence
     assert said == "group Experts was refused (no); given to group Leads instead; not set: priority"
 
 
 def test_a_call_that_loses_another_part_keeps_its_other_targets() -> None:
-    rest = remedy(call(), Refused("no", parts=frozenset({"priority"})), 7).call
+    rest = remedy(call(), Refused("no", parts=frozenset({"priority"})), 7, {}).call
     assert rest is not None
-    instead = remedy(rest, NO_GROUP, 8).call
+    instead = remedy(rest, NO_GROUP, 8, {}).call
     assert instead is not None
     assert instead.parts == {"group": "Leads", "level": 2, "note": True}
 
@@ -140,7 +140,13 @@ def test_a_call_that_loses_another_part_keeps_its_other_targets() -> None:
     ],
 )
 def test_a_target_in_words(parts: dict[str, JSON], words: str) -> None:
-    assert spoken(parts) == words
+    assert spoken(parts, {}) == words
+
+
+def test_ids_are_said_by_name_where_the_vendor_has_told_one() -> None:
+    names = {"group:360": "Experts", "user:7001": "Ada Berg", "user:360": "Zoe"}
+    assert spoken({"group": 360, "assignee": "7001"}, names) == "group Experts and assignee Ada Berg"
+    assert spoken({"watchers": ["7001", "7002"], "field:team": "360"}, names) == "watchers Ada Berg, 7002 and team 360"
 
 
 # --- from the refusal to the note ---------------------------------------------------------------------------

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -65,9 +67,13 @@ def test_a_subject_cannot_become_a_header(mail_server: Any, postbox: SmtpPostbox
     assert to == ["ada@acme.example"]
 
 
-@pytest.mark.parametrize(
-    "address", ["ada@acme.example\r\nBcc: eve@evil.example", "ada@acme.example, eve@evil.example", "<>", "Ada", ""]
-)
+NO_ADDRESSES = [
+    "ada@acme.example\r\nBcc: eve@evil.example", "ada@acme.example, eve@evil.example", "<>", "Ada", "",
+    ".lead@acme.example", "lead.@acme.example", "a..b@acme.example", "a@-.-", "a@b..c", "a@b", "a@b.c" + "d" * 250,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", NO_ADDRESSES)
 def test_what_is_no_address_gets_no_letter_and_the_others_do(
     mail_server: Any, postbox: SmtpPostbox, address: str
 ) -> None:
@@ -118,6 +124,15 @@ def test_a_letter_that_is_refused_as_a_whole_is_refused_for_all(
     assert postbox.send(letter()) == {"ada@acme.example": NotTaken(reason=answer, later=later)}
 
 
+def test_who_was_not_asked_about_any_more_was_not_told(mail_server: Any, postbox: SmtpPostbox) -> None:
+    mail_server.answers["ada@acme.example"] = ["421 closing"]
+    found = postbox.send(letter(to=["ada@acme.example", "ben@acme.example"]))
+    assert {address: wrong.later for address, wrong in found.items()} == {
+        "ada@acme.example": True,
+        "ben@acme.example": True,
+    }
+
+
 def test_where_nobody_listens_it_is_tried_later() -> None:
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
@@ -155,6 +170,33 @@ def speaking() -> Iterator[Callable[[list[bytes]], int]]:
         listener.close()
 
 
+@pytest.fixture
+def dripping() -> Iterator[Callable[..., int]]:
+    """Starts a server that says these lines and then the same few bytes for ever."""
+    opened: list[socket.socket] = []
+
+    def start(drip: bytes, *lines: bytes) -> int:
+        listener = socket.create_server(("127.0.0.1", 0))
+        opened.append(listener)
+
+        def talk() -> None:
+            caller, _ = listener.accept()
+            with caller, contextlib.suppress(OSError):
+                for line in lines:
+                    caller.sendall(line + b"\r\n")
+                    caller.recv(65_536)
+                while True:
+                    caller.sendall(drip)
+                    time.sleep(0.05)
+
+        threading.Thread(target=talk, daemon=True).start()
+        return int(listener.getsockname()[1])
+
+    yield start
+    for listener in opened:
+        listener.close()
+
+
 @pytest.mark.parametrize(
     ("lines", "why"),
     [
@@ -172,10 +214,52 @@ def test_a_server_that_cannot_now_costs_time_only(
         SmtpPostbox(settings(speaking(lines), timeout=0.2)).send(letter())
 
 
+TAKES = [b"220 hi", b"250 hello", b"250 sender", b"250 to", b"354 go on"]
+
+
+def test_a_letter_is_waited_for_longer_than_a_word(mail_server: Any) -> None:
+    mail_server.before = lambda: time.sleep(0.5)
+    assert SmtpPostbox(settings(mail_server.port, timeout=0.2)).send(letter()) == {}
+
+
+@pytest.mark.parametrize("end", [[b"silence"], []])
+def test_a_server_that_has_the_letter_and_does_not_say_so_perhaps_takes_it(
+    speaking: Callable[[list[bytes]], int], end: list[bytes]
+) -> None:
+    with pytest.raises(TryLater, match="has the letter and did not say that it takes it") as caught:
+        SmtpPostbox(settings(speaking([*TAKES, *end]), answer=0.2)).send(letter())
+    assert (caught.value.sent, caught.value.site_wide) == (True, False)
+
+
+def test_before_it_has_the_letter_nothing_was_sent(speaking: Callable[[list[bytes]], int]) -> None:
+    with pytest.raises(TryLater, match="cannot now") as caught:
+        SmtpPostbox(settings(speaking(TAKES[:-1]), timeout=0.2)).send(letter())
+    assert (caught.value.sent, caught.value.site_wide) == (False, True)
+
+
+@pytest.mark.parametrize("tls", ["none", "tls"])
+@pytest.mark.parametrize("drip", [b"220-hi\r\n", b"2", b"x"])
+def test_a_server_that_says_a_little_now_and_then_comes_to_an_end(
+    dripping: Callable[..., int], drip: bytes, tls: str
+) -> None:
+    with pytest.raises(TryLater, match="it did not come to an end in time" if tls == "none" else "cannot now"):
+        SmtpPostbox(settings(dripping(drip), timeout=0.2, tls=tls)).send(letter())
+
+
+def test_so_does_one_that_drips_when_it_has_the_letter(dripping: Callable[..., int]) -> None:
+    with pytest.raises(TryLater, match=r"has the letter .* did not come to an end in time") as caught:
+        SmtpPostbox(settings(dripping(b"250-", *TAKES), answer=0.4)).send(letter())
+    assert caught.value.sent
+
+
+def test_one_that_drips_its_goodbye_has_taken_the_letter(dripping: Callable[..., int]) -> None:
+    assert SmtpPostbox(settings(dripping(b"221-", *TAKES, b"250 taken"), timeout=0.2)).send(letter()) == {}
+
+
 def test_a_letter_that_was_taken_is_taken_whatever_is_said_to_our_goodbye(
     speaking: Callable[[list[bytes]], int],
 ) -> None:
-    lines = [b"220 hi", b"250 hello", b"250 sender", b"250 to", b"354 go on", b"250 taken", b"500 what?"]
+    lines = [*TAKES, b"250 taken", b"500 what?"]
     assert SmtpPostbox(settings(speaking(lines), timeout=0.5)).send(letter()) == {}
 
 

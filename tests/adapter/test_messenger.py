@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from adapter.on_call import NotKnown
+from adapter.on_call import NotKnown, StillAsked
 from adapter.records import Commit
 from adapter.store import tables as t
 from connectors.contract import TryLater
@@ -291,6 +292,47 @@ def test_a_server_that_is_down_is_asked_by_one_message_only_and_all_arrive_in_th
     assert len(mail_server.letters) == 3
 
 
+def test_a_server_that_takes_a_letter_and_does_not_say_so_gets_it_three_times_and_each_time_later(
+    telling: Bench, mail_server: Any, postbox: Any, until: Any
+) -> None:
+    postbox._settings = postbox._settings.model_copy(update={"answer": 0.1})
+    mail_server.before = lambda: time.sleep(0.4)
+    escalated(telling)
+    waits = []
+    while (again := telling.deliver()) is not None:
+        waits.append(again - telling.clock())
+        telling.clock.now = again
+    assert waits == [timedelta(minutes=1), timedelta(minutes=2)]
+    (row,) = telling.notices()
+    assert (row.state, row.attempts, row.unanswered) == ("written", 3, 3)
+    assert row.outcome.startswith("perhaps taken: the mail server has the letter")
+    assert telling.said("notice.unsure")[0]["to"] == ["ada@x.example", "ben@x.example"]
+    assert telling.said("notice.sent") == []
+    until(lambda: len(mail_server.letters) == 3)
+    assert len(set(mail_server.ids)) == 1
+
+
+def test_a_letter_that_perhaps_was_taken_holds_up_no_other(telling: Bench, mail_server: Any, postbox: Any) -> None:
+    postbox._settings = postbox._settings.model_copy(update={"answer": 0.1})
+    pauses = [0.4, 0.0]
+    mail_server.before = lambda: time.sleep(pauses.pop(0))
+    escalated(telling)
+    telling.born("8", priority="high")
+    telling.looks("8")
+    assert telling.deliver() == telling.clock() + timedelta(minutes=1)
+    assert telling.said("notice.sent")[0]["to"] == ["lead@x.example"]
+
+
+def test_an_address_that_cannot_be_one_costs_the_others_nothing(build_bench: Any, postbox: Any, duty: Duty) -> None:
+    ladder = POLICY.replace("tell: {on_call", "tell: [zoe@x.example, {on_call").replace("duty@x.example}}", "d@x.de}]}")
+    bench = build_bench(policy=ladder, postbox=postbox, schedules={"Duty": duty})
+    duty.found = ["..mara@x.example"]
+    to_duty(bench)
+    bench.deliver()
+    assert bench.said("notice.sent")[0]["to"] == ["zoe@x.example"]
+    assert bench.said("notice.refused")[0]["reason"] == "it is no e-mail address"
+
+
 def test_a_mail_server_that_is_down_delays_no_write(telling: Bench, postbox: Any) -> None:
     postbox._settings = postbox._settings.model_copy(update={"port": 1})
     for ticket in "12":
@@ -382,6 +424,21 @@ def test_if_nobody_is_on_call_or_that_is_not_known_somebody_else_is_told(
     (told,) = telling.said("notice.otherwise")
     assert (told["on_call"], told["to"]) == ("Duty", "duty@x.example")
     assert told["reason"] == (str(found) if found else "nobody is on call")
+
+
+def test_while_it_is_being_asked_who_is_on_call_others_are_told_first(
+    telling: Bench, mail_server: Any, duty: Duty
+) -> None:
+    duty.found = [StillAsked(3.0), "mara@x.example"]
+    to_duty(telling)
+    telling.born("8", priority="high")
+    telling.looks("8")
+    assert telling.deliver() == telling.clock() + timedelta(seconds=3)
+    assert mail_server.to == [["lead@x.example"]]
+    telling.clock.advance(seconds=3)
+    telling.deliver()
+    assert mail_server.to == [["lead@x.example"], ["mara@x.example"]]
+    assert [row.attempts for row in telling.notices()] == [1, 1], "waiting for the answer was no attempt"
 
 
 def test_a_schedule_that_is_not_in_the_settings_means_somebody_else(

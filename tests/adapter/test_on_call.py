@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +15,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from adapter.on_call import KEPT, NotKnown, schedules
+from adapter.on_call import KEPT, NotKnown, StillAsked, schedules
 from adapter.sections import OnCall
 
 NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
@@ -163,7 +166,9 @@ def test_nobody_is_nobody(directory: Directory, asking: Ask, body: str) -> None:
         (200, b'{"oncalls": [{"user": {"email": "Ada"}}]}', {}, "no e-mail address"),
         (200, b'{"oncalls": [{"user": {"email": "a@x.example\\r\\nBcc: e@x.example"}}]}', {}, "no e-mail address"),
         (200, b'{"oncalls": [{"user": {"email": 7}}]}', {}, "no e-mail address"),
-        (200, b"x" * 30, {"Content-Encoding": "gzip"}, "could not be asked"),
+        (200, b"x" * 30, {"Content-Encoding": "gzip"}, "not JSON"),
+        (200, b'{"oncalls": [{"user": {"email": "..a@x.example"}}]}', {}, "no e-mail address"),
+        (200, b"{}", {"X": "x" * 70_000}, "could not be asked"),
         (200, b"9" * 1_000_001, {}, "too long"),
     ],
 )
@@ -176,12 +181,60 @@ def test_an_answer_that_is_of_no_use_is_a_sentence(
     assert len(directory.asked) == 1
 
 
+def outcome(schedule: Any) -> str:
+    """Ask until it is known; return why it is not known."""
+    while True:
+        try:
+            return f"found {schedule.on_call(NOW)}"
+        except StillAsked:
+            time.sleep(0.01)
+        except NotKnown as wrong:
+            return str(wrong)
+
+
 def test_one_that_hangs_is_given_up_and_its_token_is_not_told(directory: Directory, asking: Ask) -> None:
     directory.answering.clear()
-    with pytest.raises(NotKnown) as caught:
-        asking(token=SecretStr("hunter22"), timeout=0.1).on_call(NOW)
-    assert str(caught.value) == "it could not be asked (ReadTimeout)"
+    assert outcome(asking(token=SecretStr("hunter22"), timeout=0.1)) == "it did not answer in time"
     directory.answering.set()
+
+
+def test_while_one_hangs_whoever_asks_can_do_something_else(directory: Directory, asking: Ask) -> None:
+    directory.answering.clear()
+    directory.says("ada@x.example")
+    schedule = asking(timeout=5.0)
+    for _ in range(3):
+        with pytest.raises(StillAsked) as caught:
+            schedule.on_call(NOW)
+        assert 0 < caught.value.seconds <= 5
+    directory.answering.set()
+    assert outcome(schedule) == "found ada@x.example"
+    assert len(directory.asked) == 1
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n", b""])
+def test_one_that_says_a_little_now_and_then_comes_to_an_end(head: bytes, asking: Ask) -> None:
+    hung_up = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip() -> None:
+            caller, _ = listener.accept()
+            with caller, contextlib.suppress(OSError):
+                caller.recv(4096)
+                caller.sendall(head)
+                while True:
+                    caller.sendall(b" ")
+                    time.sleep(0.02)
+            hung_up.set()
+
+        threading.Thread(target=drip, daemon=True).start()
+        schedule = asking(url=f"http://127.0.0.1:{listener.getsockname()[1]}/", timeout=0.3)
+        assert outcome(schedule) == "it did not answer in time"
+        assert hung_up.wait(5), "and the line to it is closed"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/\x7f", "https://a..example/", "http://127.0.0.1/é x"])
+def test_an_address_that_cannot_be_asked_is_a_sentence(asking: Ask, url: str) -> None:
+    assert outcome(asking(url=url)).startswith("it could not be asked (")
 
 
 def test_one_that_is_not_there_is_a_sentence(asking: Ask) -> None:

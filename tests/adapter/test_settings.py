@@ -211,7 +211,6 @@ def test_other_peoples_variables_are_left_alone(read: Read) -> None:
         (SITE + "token_file = 3\n", "sites.acme.token_file: expected the path of a file"),
         (SITE + 'email = "a@b.example"\n', "sites.acme: token: expected one beside email, got none; token goes into"),
         ('[sites.acme]\nvendor = "desk"\n', "sites.acme.url: missing; expected Base address of the site"),
-        ("[sites.acme\n", "is not TOML: "),
     ],
 )
 def test_a_mistake_is_told_in_a_sentence(read: Read, text: str, sentence: str) -> None:
@@ -219,6 +218,11 @@ def test_a_mistake_is_told_in_a_sentence(read: Read, text: str, sentence: str) -
     assert sentence in message
     assert "stepladder.toml: " in message
     assert "pw@" not in message
+
+
+def test_a_file_that_is_not_toml_says_where(read: Read) -> None:
+    assert "stepladder.toml:2:12: is not TOML: Expected ']'" in told(read, "port = 3\n[sites.acme\n")
+    assert "stepladder.toml: is not TOML: Expected " in told(read, "a = '''x")
 
 
 @pytest.mark.parametrize(
@@ -274,7 +278,7 @@ def test_secrets_toml_that_others_may_read_is_refused_with_the_command_to_run(re
         ("[sites.acme]\ntoken = 1234567\n", "sites.acme.token: found a value that is not shown; expected text in"),
         ('[sites.acme]\ntoken = " "\n', "sites.acme.token: is empty"),
         ('[sites.acme]\ntoken = "hunter22\\nx"\n', "sites.acme.token: holds a line break"),
-        ("[sites.acme]\ntoken = hunter22\n", "secrets.toml: is not TOML (at line 2, column 9)"),
+        ("[sites.acme]\ntoken = hunter22\n", "secrets.toml:2:9: is not TOML"),
     ],
 )
 def test_a_mistake_in_secrets_toml_is_told_without_its_value(read: Read, secrets: str, sentence: str) -> None:
@@ -458,12 +462,39 @@ def test_their_secrets_have_the_places_that_a_sites_have(
         (SITE + ASKED.replace("https", "http"), "on_call.duty.url: found"),
         (SITE + ASKED.replace("pager", "me:hunter22@pager"), "on_call.duty.url: holds a user name or password"),
         (SITE + ASKED + 'scheme = "Bearer: x"\n', "on_call.duty.scheme: found"),
+        (SITE + ASKED + "timeout = inf\n", "on_call.duty.timeout: found Infinity; expected"),
+        (SITE + ASKED + "timeout = nan\n", "on_call.duty.timeout: found NaN; expected"),
+        (SITE + ASKED + "timeout = 61\n", "on_call.duty.timeout: found 61; expected less than or equal to 60"),
+        (SITE + ASKED.replace("pager.", "pager.."), "on_call.duty.url: found"),
+        (SITE + ASKED.replace("pager", "p" * 64), "on_call.duty.url: found"),
+        (SITE + MAIL + "timeout = inf\n", "mail.timeout: found Infinity; expected"),
+        (SITE + MAIL + "answer = 601\n", "mail.answer: found 601; expected less than or equal to 600"),
+        (SITE + MAIL.replace("mail.acme", "mail..acme"), "mail.host: expected a server's name"),
+        (SITE + MAIL + 'username = "röbot"\n', "mail.username: expected plain letters, digits and signs"),
+        (SITE + MAIL.replace("robot@", "robot.@"), "mail.from: expected one address such as"),
+        (SITE + "[worker]\nstop = inf\n", "worker.stop: found Infinity; expected"),
+        (SITE + ROTA.replace("ada@", "ada..a@"), "people: expected an e-mail address such as"),
     ],
 )
 def test_a_mistake_about_people_is_told_in_a_sentence(read: Read, text: str, sentence: str) -> None:
     message = told(read, text)
     assert sentence in message
     assert "hunter22" not in message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ROTA.replace("Berlin", "Berlim"),
+        ROTA.replace("7d", "7 weeks"),
+        ROTA.replace("ada@", "ada "),
+        ROTA.replace("09:00:00", "09:00:00Z"),
+    ],
+)
+def test_a_wrong_line_of_a_rota_is_not_said_to_be_missing_as_well(read: Read, text: str) -> None:
+    message = told(read, SITE + text)
+    assert message.startswith("1 problem in the settings:")
+    assert "expected either zone" not in message
 
 
 @pytest.mark.parametrize(
@@ -476,6 +507,7 @@ def test_a_mistake_about_people_is_told_in_a_sentence(read: Read, text: str, sen
         ),
         ('[on_call.duty]\nurl = "hunter22"\n', "on_call.duty.url: is not a secret; write it in stepladder.toml"),
         ('on_call = "hunter22"\n', "on_call: expected [on_call.<name>] tables"),
+        ('[on_call.duty]\ntoken = "hunter22–"\n', "on_call.duty.token: expected plain letters, digits and signs"),
     ],
 )
 def test_a_mistake_in_their_secrets_is_told_without_its_value(read: Read, secrets: str, sentence: str) -> None:

@@ -72,5 +72,5 @@ def test_a_mistake_that_a_branch_inherits_is_told_once() -> None:
 def test_a_vendor_that_is_not_there_is_told_with_a_guess() -> None:
     text = POLICY.replace("zendesk", "zendesc")
     found = check(text, "policy.yaml", VENDORS, NOW).problems
-    assert "policy.yaml:5:37: level 1: there is no vendor 'zendesc'" in found[0]
+    assert 'policy.yaml:3:14: applies_to: there is no vendor "zendesc"' in found[0]
     assert 'did you mean "zendesk"?' in found[0]

@@ -244,11 +244,10 @@ Run = Callable[..., Result]
 def run(tmp_path: Path, old: Bench) -> Run:
     (tmp_path / "new.yaml").write_text(NEW)
 
-    def invoke(*words: str, text: str = NEW) -> Result:
+    def invoke(*words: str, text: str = NEW, says: str = "") -> Result:
         (tmp_path / "new.yaml").write_text(text)
-        return CliRunner().invoke(
-            cli, ["policy", "activate", str(tmp_path / "new.yaml"), *words], obj=Tools(tmp_path, old)
-        )
+        command = ["policy", "activate", str(tmp_path / "new.yaml"), *words]
+        return CliRunner().invoke(cli, command, obj=Tools(tmp_path, old), input=says)
 
     return invoke
 
@@ -262,17 +261,38 @@ def test_without_being_asked_no_ticket_moves(run: Run, old: Bench) -> None:
 def test_where_nobody_can_be_asked_it_only_shows(run: Run, old: Bench) -> None:
     escalated(old, "7", after=60)
     result = run("--move-open")
-    assert result.exit_code == 0
+    assert result.exit_code == 2
     assert "#7 (desk/acme), level 2: goes up to level 3 · Management at once: " in result.output
-    assert "Nothing was changed. With --yes" in result.output
+    assert "Nobody can be asked here: answer with y or n, or say --yes." in result.stderr
+    assert "Nothing was changed." in result.stderr
     assert old.store.active_policy() == old.case().pinned == parse(OLD).revision
+
+
+@pytest.mark.parametrize(("answer", "code", "name"), [("y", 0, "New"), ("n", 2, "Old")])
+def test_an_answer_through_a_pipe_is_heard(run: Run, old: Bench, answer: str, code: int, name: str) -> None:
+    escalated(old, "7", after=60)
+    result = run("--move-open", says=f"{answer}\n")
+    assert result.exit_code == code
+    assert ("Nothing was changed." in result.stderr) is (answer == "n")
+    assert next(stored.name for stored in old.store.policies() if stored.active) == name
+
+
+def test_a_ticket_that_is_forgotten_is_not_counted_as_moved(run: Run, old: Bench) -> None:
+    escalated(old, "7", after=5)
+    old.born("8", priority="urgent", key="#8", group="Billing")
+    old.hear({"kind": "changed", "by": "agent", "changes": [["group", "Support", "Billing"]]}, tickets=["8"])
+    old.looks("8")
+    narrow = OUTSIDE.replace("[Billing]", "[Fachleute]")
+    result = run("--move-open", says="y\n", text=narrow)
+    assert "Activate it, move 0 escalated tickets to it, and forget 1?" in result.output
+    assert "0 escalated tickets moved to it, 1 forgotten, because it does not apply to them" in result.output
 
 
 def test_with_yes_it_is_done(run: Run, old: Bench) -> None:
     escalated(old, "7", "8", after=30)
     result = run("--move-open", "--yes")
     assert "next look Mon 1 Mar 2027 10:00" in result.output
-    assert "2 of 2 escalated tickets keep to it now" in result.output
+    assert "2 escalated tickets moved to it; each is looked at next." in result.output
     assert {old.store.active_policy(), old.case("7").pinned, old.case("8").pinned} == {parse(NEW).revision}
 
 
@@ -343,6 +363,6 @@ def test_at_a_terminal_it_asks_first(old: Bench, tmp_path: Path, answer: str, na
         output, _ = process.communicate(timeout=60)
     os.close(ours)
     os.close(theirs)
-    assert "Activate it and move 1 escalated tickets to it? [y/N]" in output
+    assert "Activate it, move 1 escalated ticket to it? [y/N]" in output
     assert next(stored.name for stored in old.store.policies() if stored.active) == name
     assert (old.case().pinned == parse(NEW).revision) is (answer == "y")

@@ -23,19 +23,20 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "dist", "*.db*", "mutants")
 
-LIFE = "decide field_criteria field_levels field_people"
+LIFE = "decide edges edges_ladder field_criteria field_levels field_people"
 TESTS = {
     "asking": f"conditions {LIFE}",
     "attending": "reminders notices holds field_people",
-    "calendars": "calendars promises",
-    "choosing": f"holds hands placing {LIFE}",
+    "calendars": "calendars edges promises",
+    "choosing": f"holds hands placing descent {LIFE}",
     "conditions": f"conditions strain {LIFE}",
+    "consent": "holds orders edges edges_ladder field_people",
     "decide": f"echoes ladder descent holds {LIFE}",
-    "descent": "descent whole_language",
+    "descent": "descent edges",
     "durations": "calendars document grammar",
     "echoes": "echoes descent decide",
-    "holds": "holds hands descent field_people field_levels whole_language",
-    "ladder": "ladder echoes decide",
+    "holds": "holds hands edges edges_ladder descent ladder field_people field_levels",
+    "ladder": "ladder edges edges_ladder echoes decide",
     "levels": "placing grammar ladder field_levels",
     "lowering": "descent notices field_people",
     "moments": f"promises descent hands {LIFE}",
@@ -46,14 +47,15 @@ TESTS = {
     "placing": "placing holds field_levels",
     "promises": "promises field_criteria",
     "questions": f"conditions strain ladder {LIFE}",
-    "reminders": "reminders field_people whole_language",
+    "reminders": "reminders edges field_people",
     "shifts": "story echoes decide",
     "sieve": f"conditions {LIFE} whole_language",
     "story": "story strain orders decide",
     "strain": "strain field_criteria",
-    "survey": f"conditions hands {LIFE} whole_language",
+    "survey": f"conditions hands {LIFE}",
     "telling": "story echoes strain orders decide",
-    "verdicts": f"hands ladder conditions {LIFE} whole_language",
+    "verdicts": f"hands ladder conditions {LIFE}",
+    "waking": f"hands {LIFE} whole_language",
     "waiting": f"hands reminders {LIFE}",
 }
 """The rooms that decide, and the tests that are about each."""

@@ -112,7 +112,9 @@ def test_a_fetched_conversation_has_the_ids_and_roles_of_its_webhooks(bench: Ben
     bench.desk.agent_says(ref.id, "looking", public=False)
     told = bench.client.fetch(ref, TALK, NOW)
     spoken = {e.comment.text: e for e in told if e.comment and e.actor}
-    assert _who(spoken["hello?"]) == (Role.REQUESTER, True if bench.desk.site.cloud else None)
+    first = spoken.pop("It burns")
+    assert (first.id, _who(first)) == (f"description:{ref.id}", (Role.REQUESTER, True))
+    assert _who(spoken["hello?"]) == (Role.REQUESTER, True)
     assert _who(spoken["looking"]) == (Role.AGENT, False)
     assert all(
         e.kind is Kind.COMMENTED and e.id.startswith(f"comment:{e.comment.id}:") for e in spoken.values() if e.comment
@@ -133,7 +135,7 @@ def test_a_long_conversation_costs_one_request_more(cloud: Bench) -> None:
     for text in ("one", "two", "three"):
         cloud.desk.customer_says(ref.id, text)
     told = cloud.client.fetch(ref, TALK, NOW)
-    assert {e.comment.text for e in told if e.comment} == {"one", "two", "three"}
+    assert {e.comment.text for e in told if e.comment} == {"It burns", "one", "two", "three"}
     assert len(cloud.sent()) == 3
 
 

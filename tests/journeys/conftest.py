@@ -280,12 +280,12 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture
 def build_house(authority: Authority, tmp_path: Path) -> Iterator[Builder]:
-    """Builds a house: `mode` of the site, `policy` to use, `more` for stepladder.toml."""
+    """Builds a house: `mode` of the site, `policy` to use, `more` for stepladder.toml, what the desk is like."""
     with ExitStack() as stack:
 
-        def made(vendor: str, mode: str = "act", policy: str = POLICY, more: str = "") -> House:
+        def made(vendor: str, mode: str = "act", policy: str = POLICY, more: str = "", **like: Any) -> House:
             clock = Clock()
-            desk = importlib.import_module(f"connectors.{vendor}.sandbox").Sandbox(authority, clock=clock)
+            desk = importlib.import_module(f"connectors.{vendor}.sandbox").Sandbox(authority, clock=clock, **like)
             stack.callback(desk.stop)
             house = House(vendor=vendor, clock=clock, desk=desk, ways=WAYS[vendor], folder=tmp_path)
             site = desk.site_toml("acme", mode).replace("mode =", "read_timeout = 0.4\nmode =", 1)

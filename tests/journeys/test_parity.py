@@ -36,7 +36,9 @@ from policies.model import TicketRef
 
 MONDAY = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
-OPENING = "Nobody gets in."
+OPENING, UNASKED = "Nobody gets in.", "It says 503."
+PROMISE = "near"
+"""The rule about the vendor's own promise, which no webhook tells: where it changes nothing, nobody is asked for it."""
 
 POLICY = """
 version: 1
@@ -254,7 +256,14 @@ class World:
                 "mode": decided.command.mode,
                 "note": told(self, decided.command.note),
                 "given up": sorted(end is End.SUPERSEDED for end in decided.given_up.values()),
-                "trace": plain(self, [(r.rule, r.value, r.new, r.outcome, asked(r.answers)) for r in decided.trace]),
+                "trace": plain(
+                    self,
+                    [
+                        (r.rule, r.value, r.new, r.outcome, asked(r.answers))
+                        for r in decided.trace
+                        if r.rule != PROMISE or r.new
+                    ],
+                ),
                 "promised": minutes(decided.case.promised),
             }
             for at, decided in self.decisions()
@@ -308,7 +317,7 @@ def plain(world: World, found: Any) -> Any:
             (ways.colleagues[0], "COLLEAGUE 1"),
             (ways.colleagues[1], "COLLEAGUE 2"),
             (r"\bop [0-9a-f]{12}\b", "OP"),
-            (rf" · their last words: “{OPENING}” \([^)]*\)", ""),  # Jira's description is no comment
+            (rf" · their last words: “{UNASKED}” \([^)]*\)", ""),  # before a fetch, only a Jira webhook tells them
             (r"^(CUSTOMER|name not recorded) · ", ""),  # a Zendesk webhook tells people's ids; names come with a fetch
             (r" \(Technical Support\)(?=: please)", ""),  # a note's first line names the team where a target is one
         ):
@@ -408,7 +417,7 @@ STORIES: dict[str, Story] = {
         (60, note("tried: a restart")),
         (61, nothing),
     ],
-    "staff ask": [(0, opened()), (7, note("/escalate 2")), (8, note("/escalate 3")), (200, nothing)],
+    "staff ask": [(0, opened()), (7, note("/escalate 2")), (8.5, note("/escalate 3")), (200, nothing)],
     "frustrated and waiting": [
         (0, opened()),
         (10, note("tried: a restart")),
@@ -416,6 +425,12 @@ STORIES: dict[str, Story] = {
         (20, customer("I write for the third time, this is unacceptable.")),
         (79, nothing),
         (81, nothing),
+    ],
+    "angry from the first word on": [
+        (0, opened(text="/escalate 2\nI write for the third time, this is unacceptable.")),
+        (10, note("tried: a restart")),
+        (59, nothing),
+        (61, nothing),
     ],
     "up and down again": [
         (0, opened()),
@@ -449,7 +464,7 @@ STORIES: dict[str, Story] = {
         (75, nothing),
         (90, note("/release")),
     ],
-    "a pattern in the subject": [(0, opened(subject="Mail SERVER down since noon")), (2, nothing)],
+    "a pattern in the subject": [(0, opened(subject="Mail SERVER down since noon", text=UNASKED)), (2, nothing)],
     "critical, confirmed, and out of hours": [
         (420, opened(impact="high", urgency="high")),
         (425, note("tried: a restart")),

@@ -196,12 +196,14 @@ def test_stored_holidays_that_were_damaged_are_an_error(policy: Policy) -> None:
 
 def test_a_review_date_that_has_passed_is_said(policy: Policy) -> None:
     assert overdue(policy, date(2027, 5, 1)) == ()
-    assert overdue(policy, date(2027, 5, 2)) == ("Small was to be reviewed by lead@example.com until 2027-05-01.",)
+    (found,) = overdue(policy, date(2027, 5, 2))
+    assert str(found) == "Small: it was to be reviewed by lead@example.com until 2027-05-01"
+    assert found.at == ("review_by",)
 
 
 def test_holidays_that_end_soon_are_said() -> None:
     policy = parse(TEXT, years=range(2025, 2027))
-    assert "knows holidays only until 2026-12-26" in overdue(policy, date(2026, 11, 1))[0]
+    assert "knows holidays only until 2026-12-26" in str(overdue(policy, date(2026, 11, 1))[0])
 
 
 # --- mistakes -----------------------------------------------------------------------------------------------------
@@ -209,7 +211,7 @@ MISTAKES = [
     # where: old → new, what the sentence says
     ("version: 1", "version: 2", "reads policies of version 1"),
     ("name: Small", "nmae: Small", 'unknown key "nmae"; did you mean "name"?'),
-    ("name: Small", "", '"name" is missing here'),
+    ("name: Small", "", '"name" is missing in what begins here'),
     ("review_by: 2027-05-01", "review_by: 2027-02-30", "no such day as 2027-02-30"),
     ("review_by: 2027-05-01", "review_by: soon", 'expected a date such as 2026-12-24, found "soon"'),
     ("owner: lead@example.com", "owner:", '"owner" has no value'),
@@ -222,14 +224,14 @@ MISTAKES = [
     (
         "Europe/Berlin",
         "Europe/Berln",
-        'no time zone "Europe/Berln"; one is Europe/Berlin; did you mean "Europe/Berlin"?',
+        'no time zone "Europe/Berln"; write one like Europe/Berlin; did you mean "Europe/Berlin"?',
     ),
     ("mon-thu:", "mon-thr:", '"mon-thr" is not a day'),
     ("mon-thu:", "mon-fri:", "have opening hours already"),
     ('"08:00-16:00"', '"08:00-08:00"', "these are no opening hours"),
     ('"08:00-16:00"', '"08:00-25:00"', "these are no opening hours"),
     ('"08:00-16:00"', "8-16", "expected opening hours"),
-    ("country: DE", "country: Germany", 'there is no country "Germany"'),
+    ("country: DE", "country: Germany", 'did you mean "DE"?'),
     ("region: BY", "region: XX", 'DE has no region "XX"; known here: BB'),
     ("calendar: office", "calendar: ofice", 'unknown calendar "ofice"; did you mean "office"?'),
     ("  calendar: office\n", "", "which of office, night counts"),
@@ -317,8 +319,8 @@ def test_all_mistakes_are_shown_at_once_and_in_order() -> None:
     )
     with pytest.raises(PolicyError) as error:
         parse(text.replace("name: asked", "nme: asked"))
-    assert [p.line for p in error.value.problems] == [4, 43, 51, 60, 60]
-    assert str(error.value).count("policy.yaml:") == 5
+    assert [p.line for p in error.value.problems] == [4, 43, 51, 60]
+    assert str(error.value).count("policy.yaml:") == 4
 
 
 def test_levels_that_are_misnumbered_are_not_counted() -> None:

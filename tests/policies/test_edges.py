@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from policies.calendars import Clock
 from policies.case import Facts
 from policies.conditions import leaves
 from policies.echoes import promised
@@ -171,3 +172,13 @@ def test_whatever_a_target_wrote_is_given_back(say: Any, target: str, wrote: dic
         tested.look(30, say.changed("echo", 30, say.ours, **wrote))
     tested.look(40, say.said("c1", 40, say.eva, "Solved?"))
     assert dict(tested.look(100).command.restore) == back
+
+
+# --- calendars ---------------------------------------------------------------------------------------------------
+def test_the_open_stretches_of_a_proof_are_those_that_counted(say: Any) -> None:
+    office = say.ladder(WAITS).calendars["office"]
+    proof = Clock(calendar=office).proof(say.at(0), say.at(24 * 60))  # ten in Berlin until ten the next day
+    assert [(part.start, part.end) for part in proof if part.counted] == [
+        (say.at(0), say.at(7 * 60)),
+        (say.at(23 * 60), say.at(24 * 60)),
+    ]

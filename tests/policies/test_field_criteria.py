@@ -346,9 +346,9 @@ def test_a_policy_has_a_day_of_review_and_says_when_it_has_passed() -> None:
     """“regularly reviewing policies”."""
     policy = parse((LIBRARY / "support.yaml").read_text("utf-8"))
     assert policy.review_by is not None
-    due = [text for text in overdue(policy, date(2027, 12, 1)) if "reviewed" in text]
-    assert due == ["Customer support was to be reviewed by head.of.support@example.com until 2027-11-30."]
-    assert not [text for text in overdue(policy, policy.review_by) if "reviewed" in text]
+    due = [text for text in map(str, overdue(policy, date(2027, 12, 1))) if "reviewed" in text]
+    assert due == ["Customer support: it was to be reviewed by head.of.support@example.com until 2027-11-30"]
+    assert not [text for text in map(str, overdue(policy, policy.review_by)) if "reviewed" in text]
 
 
 # --- other trades -----------------------------------------------------------------------------------------------

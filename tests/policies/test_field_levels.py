@@ -242,7 +242,7 @@ def test_a_crew_that_has_all_it_can_bear_gets_no_more_but_what_is_critical(say: 
         ("1 · Frontline", ["explains, resets", "every ticket starts here"]),
         ("2 · Specialist", ["Subject matter experts", "specialists.lead@example.com", "30 minutes", "4 hours"]),
         ("3 · Management", ["finds people and time", "on call for Duty manager", "2 hours", "they watch it"]),
-        ("4 · Executive", ["Decides in critical", "coo@example.com", "Who must agree", "escalation manager"]),
+        ("4 · Executive", ["Decides in critical", "coo@example.com", "Who must agree", "escalation_manager"]),
     ],
 )
 def test_for_each_level_the_matrix_says_who_does_what_who_decides_and_who_is_told(title: str, said: list[str]) -> None:

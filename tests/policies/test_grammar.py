@@ -259,10 +259,11 @@ def test_a_policy_with_everything_survives_being_stored(policy: Policy) -> None:
 MISTAKES = [
     # people
     ("{people: Jon Vik}", "{peple: Jon Vik}", 'unknown key "peple"; did you mean "people"?'),
-    ("{people: Jon Vik}", "{tell: jon@harbour.example}", '"people" is missing here'),
+    ("{people: Jon Vik}", "{tell: jon@harbour.example}", '"people" is missing in what begins here'),
     ("tell: ida@harbour.example", "tell: ida", 'expected an e-mail address such as lead@example.com, found "ida"'),
     ("tell: ida@harbour.example", "tell: ida@@harbour.example", "expected an e-mail address"),
     ("tell: ida@harbour.example", 'tell: "Ida Holm <ida@harbour.example>"', "expected an e-mail address"),
+    ("tell: ida@harbour.example", "tell: ida@harbour", "with a dot behind the @"),
     ("tell: ida@harbour.example", 'tell: "ida@harbour.example,jon@harbour.example"', "expected an e-mail address"),
     (
         "tell: ida@harbour.example",
@@ -274,7 +275,7 @@ MISTAKES = [
     ("tell: ida@harbour.example", f"tell: {'i' * 250}@harbour.example", "at most 254 characters; this has 266"),
     ("tell: ida@harbour.example", "tell: [ida@a.example, ida@a.example]", "ida@a.example is named twice"),
     ("tell: ida@harbour.example", "tell: [[ida@a.example]]", "expected an e-mail address, or {on_call: …, else: …}"),
-    ("{on_call: Crew, else: duty@harbour.example}", "{on_call: Crew}", '"else" is missing here'),
+    ("{on_call: Crew, else: duty@harbour.example}", "{on_call: Crew}", '"else" is missing in what begins here'),
     ("{on_call: Crew, else: duty@harbour.example}", "{on_call: Crew, else: Duty}", "expected an e-mail address"),
     ("{on_call: Crew,", '{on_call: "Crew\\nBcc: x",', "this must be one line"),
     # time
@@ -283,7 +284,7 @@ MISTAKES = [
         "{from: service_hours, else: qay}",
         'unknown calendar "qay"; did you mean "quay"?',
     ),
-    ("{from: service_hours, else: quay}", "{from: service_hours}", '"else" is missing here'),
+    ("{from: service_hours, else: quay}", "{from: service_hours}", '"else" is missing in what begins here'),
     ("{from: service_hours, else: quay}", "{from: custom.service_hours, else: quay}", 'did you mean "service_hours"?'),
     ("{from: service_hours,", "{from: organization.service_hours,", "without what stands before the dot"),
     ("{at_most: 2d clock}", "2d", "expected the keys at_most"),
@@ -360,7 +361,7 @@ MISTAKES = [
     ("    from: 3", "    from: 4", "there is no level 4; the levels are 1 to 3"),
     ("    from: 3", "    from: 2", "coming down from level 2 leads below it, not to level 2"),
     ("    go_to: 2\n", "    go_to: 0\n", "there is no level 0; the levels are 1 to 3"),
-    ("    for: 2h\n", "", '"for" is missing here'),
+    ("    for: 2h\n", "", '"for" is missing in what begins here'),
     (
         "{answered: true, priority: {at_most: normal}}",
         "{answerd: true}",

@@ -60,11 +60,17 @@ guards:
 TEXT = HEAD.replace('  never: {timezone: UTC, hours: {mon: "00:00-00:01"}}\n', "")
 
 
-def found(*changes: tuple[str, str], text: str = TEXT, sites: Mapping[str, tuple[str, ...]] | None = None) -> list[str]:
-    """Return what the linter says of the policy above with some words changed."""
+def found(
+    *changes: tuple[str, str],
+    text: str = TEXT,
+    sites: Mapping[str, tuple[str, ...]] | None = None,
+    ids: bool = True,
+) -> list[str]:
+    """Return what the linter says of the policy above with some words changed; `ids`: people go by their ids."""
     for old, new in changes:
         assert old in text, old
         text = text.replace(old, new, 1)
+    text = text.replace("[Ada Berg]", '["77"]') if ids else text
     return [f"{f.severity}: {f}" for f in lint(parse(text), sites)]
 
 
@@ -110,8 +116,24 @@ def test_a_way_down_to_a_level_where_it_may_not_stay_bounces() -> None:
     )
 
 
+TO_EXPERTS = (CALM, CALM.replace("go_to: 1", "go_to: 2"))
+
+
 def test_a_way_down_to_whoever_had_taken_it_is_left_alone() -> None:
-    assert found((CALM, CALM.replace("go_to: 1", "go_to: 2"))) == []
+    assert found(TO_EXPERTS) == []
+
+
+def test_a_way_down_of_what_nobody_works_on_bounces_where_it_climbs_if_not_taken() -> None:
+    only(
+        "it would bounce: at level 2 what follows `if_not_taken` (not taken at level 2) sends a ticket that nobody has "
+        "up again by `not_taken_for: 2h`",
+        (CALM, CALM.replace("answered: true", "priority: low").replace("go_to: 1", "go_to: 2")),
+    )
+
+
+def test_a_way_down_of_what_somebody_has_taken_is_left_alone() -> None:
+    taken = CALM.replace("answered: true, level: 3", "not: {not_taken_for: 1h}").replace("go_to: 1", "go_to: 2")
+    assert found((CALM, taken)) == []
 
 
 AGAIN = "{name: day, when: {unresolved_for: 24h clock}, go_to: 2, again: after 1d clock}"
@@ -195,6 +217,15 @@ def test_a_role_that_must_confirm_and_cannot_be_told_is_a_warning() -> None:
 def test_a_level_that_watches_and_of_which_nobody_learns_is_a_warning() -> None:
     findings = found(("    tell: [lead@acme.example]\n", ""))
     assert any("nobody learns of a ticket that comes here" in finding for finding in findings)
+
+
+def test_a_level_that_should_own_and_only_names_who_watches_is_a_warning() -> None:
+    only(
+        "level 2 (Experts): tickets should move here, but the target for desk only names who watches",
+        ("{desk: {group: Experts}}", "{desk: {followers: [lead]}}"),
+    )
+    watched = ("{desk: {group: Experts}}", "{desk: {group: Experts, followers: [lead]}}")
+    assert found(watched) == []
 
 
 def test_a_level_that_watches_and_is_told_needs_no_target() -> None:
@@ -333,20 +364,26 @@ def test_a_level_to_which_only_a_telling_rule_points_is_not_reached() -> None:
 
 
 # --- the configured sites -----------------------------------------------------------------------------------------
+MADE_OF = ("impact", "urgency")  # what the severity of the policy above is made of
+
+
 def test_a_level_without_a_target_for_a_configured_site_is_a_warning() -> None:
     (one,) = found(
-        ("{desk: {group: Experts}}", "{desk/acme: {group: Experts}}"), sites={"desk/acme": (), "desk/emea": ()}
+        ("{desk: {group: Experts}}", "{desk/acme: {group: Experts}}"),
+        sites={"desk/acme": MADE_OF, "desk/emea": MADE_OF},
     )
     assert one.startswith("warning: level 2 (Experts): has no target for the configured site desk/emea: a ticket")
 
 
 def test_a_configured_site_of_which_the_policy_says_nothing_is_a_warning() -> None:
-    (one,) = found(sites={"desk/acme": (), "board/east": ()})
+    (one,) = found(sites={"desk/acme": MADE_OF, "board/east": ()})
     assert one == "warning: applies_to: says nothing of board/east, so nothing happens to its tickets"
 
 
 def test_a_site_that_is_not_configured_is_a_warning_with_a_guess() -> None:
-    (one,) = found(("{desk: {groups: [Support, Experts]}}", "{desk: all, desk/acmee: all}"), sites={"desk/acme": ()})
+    (one,) = found(
+        ("{desk: {groups: [Support, Experts]}}", "{desk: all, desk/acmee: all}"), sites={"desk/acme": MADE_OF}
+    )
     assert one == "warning: applies_to: names desk/acmee, and no such site is configured; did you mean desk/acme?"
 
 
@@ -360,9 +397,56 @@ def test_a_site_that_is_not_configured_is_a_warning_with_a_guess() -> None:
         ("never: {tags: [spam]}", "never: {custom: {region: test}}", "guards"),
         ("unless: {severity: critical}", "unless: {custom: {region: test}}", "level 3 (Management)"),
         ("{answered: true, level: 3}", "{answered: true, custom: {region: test}}", 'coming down "calm"'),
+        ("{unresolved_for: 24h clock}", "{matches: {custom.region: x}, unresolved_for: 24h clock}", 'rule "day"'),
     ],
 )
 def test_a_field_that_a_site_cannot_tell_is_a_warning(old: str, new: str, about: str) -> None:
-    (one,) = found((old, new), sites={"desk/acme": ("environment",)})
+    (one,) = found((old, new), sites={"desk/acme": (*MADE_OF, "environment")})
     assert one.startswith(f"warning: {about}: asks for the field region, which desk/acme cannot tell")
-    assert found((old, new), sites={"desk/acme": ("region",)}) == []
+    assert found((old, new), sites={"desk/acme": (*MADE_OF, "region")}) == []
+
+
+def test_a_severity_of_which_a_site_cannot_tell_the_fields_is_a_warning() -> None:
+    impact, urgency = found(sites={"desk/acme": ()})
+    assert impact.startswith("warning: severity: asks for the field impact, which desk/acme cannot tell")
+    assert urgency.startswith("warning: severity: asks for the field urgency, which desk/acme cannot tell")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "about"),
+    [
+        ("{unresolved_for: 24h clock}", "{product: billing, unresolved_for: 24h clock}", "product", 'rule "day"'),
+        ("{unresolved_for: 24h clock}", "{language: de, unresolved_for: 24h clock}", "language", 'rule "day"'),
+        ("need: [steps_tried]", "need: [product]", "product", "guards"),
+        ("{group: Experts}}", "{group: Experts, by_product: {x: {group: X}}}}", "product", "level 2 (Experts)"),
+        (
+            "roles:", "customers: {tiers: [{tier: gold, field_values: [Gold]}, {tier: all}]}\nroles:",
+            "tier", 'tier "gold"',
+        ),
+    ],
+)  # fmt: skip
+def test_a_ticket_field_that_a_site_does_not_name_is_a_warning(old: str, new: str, field: str, about: str) -> None:
+    (one,) = found((old, new), sites={"desk/acme": MADE_OF})
+    assert one.startswith(f"warning: {about}: asks for the field {field}, which desk/acme cannot tell")
+    assert found((old, new), sites={"desk/acme": (*MADE_OF, field)}) == []
+
+
+def test_people_of_a_role_who_go_by_a_name_are_a_warning_where_sites_are_known() -> None:
+    named = ("[Ada Berg]", '[Ada Berg, "77", Ben Cole]')
+    (one,) = found(named, sites={"desk/acme": MADE_OF}, ids=False)
+    assert one.startswith('warning: role "escalation_manager": Ada Berg and Ben Cole are known by name only')
+    assert found(named, ids=False) == []
+
+
+def test_a_tier_by_tags_needs_no_field() -> None:
+    vip = ("roles:", "customers: {tiers: [{tier: vip, tags: [vip]}, {tier: all}]}\nroles:")
+    assert found(vip, sites={"desk/acme": MADE_OF}) == []
+
+
+def test_a_field_that_several_ask_for_is_told_once() -> None:
+    (one,) = found(
+        ("{unresolved_for: 24h clock}", "{product: billing, unresolved_for: 24h clock}"),
+        ("{unresolved_for: 72h clock}", "{product: billing, unresolved_for: 72h clock}"),
+        sites={"desk/acme": MADE_OF},
+    )
+    assert 'rule "day": asks for the field product (and 1 more does), which desk/acme cannot tell' in one

@@ -86,7 +86,7 @@ def test_it_is_stamped_with_name_revision_owner_and_review_date(policy: Policy, 
 def test_a_level_says_who_when_and_how(shown: str) -> None:
     level = " ".join(part(shown, "Level 2 · Specialist").split())
     for words in (
-        "desk: group Experts",
+        "Desk: group Experts",
         "the ticket moves there",
         "at least high",
         "30 minutes of office time",
@@ -112,7 +112,7 @@ def test_what_the_levels_refer_to_is_there(shown: str) -> None:
     words = " ".join(shown.split())
     for said in (
         "groups: Support tags: anything but spam",
-        "board/east all tickets",
+        "Board/east all tickets",
         "Mon–Thu: 08:00–12:00, 13:00–18:00",
         "every day: 22:00–06:00 next day",
         "closed on 24 December 2026 and 31 December 2026",
@@ -202,6 +202,13 @@ def test_a_screen_reader_finds_its_way(page: Page) -> None:
     assert all(below - above <= 1 for above, below in pairwise(levels))
 
 
+def test_a_wide_table_is_a_list_with_labels_where_the_page_is_narrow(policy: Policy) -> None:
+    text = as_html(matrix(policy))
+    glance = text.partition('<div class="wide stack" role="region"')[2].partition("</table>")[0]
+    assert '<td data-label="Taken within">30 minutes of office time</td>' in glance
+    assert "@media screen and (max-width:44rem)" in text
+
+
 def test_names_are_text_on_the_page(policy: Policy) -> None:
     assert "Shown &lt;b&gt; &amp; more" in as_html(matrix(policy))
 
@@ -210,6 +217,8 @@ def test_names_are_text_on_the_page(policy: Policy) -> None:
 SENTENCES = [
     ({"status": ["new", "on_hold"]}, "the status is new or on hold"),
     ({"not": {"status": "open"}}, "the status is not open"),
+    ({"tags": "do_not_escalate"}, "it is tagged do_not_escalate"),
+    ({"custom": {"env": "pre_prod"}}, "env is pre_prod"),
     ({"priority": {"at_least": "high"}}, "the priority is high or above"),
     ({"tags": ["outage", "Outage", "security"]}, "it is tagged outage or security"),
     ({"custom": {"environment": "production", "seats": ["1", "2"]}}, "environment is production and seats is 1 or 2"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -104,3 +105,10 @@ def test_while_all_is_paused_nobody_is_told_and_nothing_is_forgotten(say: Any) -
     assert told(tested.look(5, say.changed("t", 5, tag=(None, "bad")))) == []
     tested.facts = replace(tested.facts, paused=None)
     assert told(tested.look(6)) == [("rule", ["lead@acme.example"])]
+
+
+def test_a_date_that_no_calendar_knows_is_no_promise_and_no_accident(say: Any) -> None:
+    tested = say.desk(say.ladder(ONLY_TELLS, LEVELS))
+    tested.look(0, say.born(due_at=datetime.max.replace(tzinfo=UTC)))
+    [notice] = tested.look(5, say.changed("t", 5, tag=(None, "bad"))).notices
+    assert "Expected resolution: none was set" in notice.note.text

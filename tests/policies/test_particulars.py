@@ -11,7 +11,7 @@ from policies.difference import differences
 from policies.document import parse
 from policies.matrix import matrix
 from policies.policy import Policy
-from policies.sheet import WIDTH, as_html, as_markdown, as_text
+from policies.sheet import WIDTH, Grid, as_html, as_markdown, as_text
 
 TEXT = """\
 version: 1
@@ -59,7 +59,7 @@ rules:
 come_down:
   - {name: calm, from: 3, when: {answered: true, not: {priority: urgent}}, for: 2h, go_to: 1}
 guards:
-  never: {tags: [spam]}
+  never: {tags: [do_not_escalate]}
   min_time_between: 30m
   per_ticket: {at_most: 4, per: 1d}
   level_budget: [{level: 2, at_most: 25, per: 1h, then: warn}, {level: 4, at_most: 1, per: 1h, then: hold}]
@@ -85,16 +85,16 @@ def part(text: str, title: str) -> str:
 @pytest.mark.parametrize(
     ("title", "words"),
     [
-        ("Level 2 · Specialist", "desk: group Experts; whoever of them has the fewest open tickets"),
-        ("Level 2 · Specialist", "desk, if the product is billing: group Billing; whoever of them has the fewest open"),
-        ("Level 2 · Specialist", "board: one of ann and ben; each of them in turn"),
+        ("Level 2 · Specialist", "Desk: group Experts; whoever of them has the fewest open tickets"),
+        ("Level 2 · Specialist", "Desk, if the product is billing: group Billing; whoever of them has the fewest open"),
+        ("Level 2 · Specialist", "Board: one of ann and ben; each of them in turn"),
         (
             "Level 2 · Specialist",
-            "board, if the region is emea: assignee eva; one of ann and ben; each of them in turn",
+            "Board, if the region is emea: assignee eva; one of ann and ben; each of them in turn",
         ),
-        ("Level 2 · Specialist", "If that fails desk: group Leads, then group Duty board: assignee duty"),
+        ("Level 2 · Specialist", "If that fails Desk: group Leads, then group Duty Board: assignee duty"),
         ("Level 2 · Specialist", "Who is told specialists@acme.example"),
-        ("Level 2 · Specialist", "reminded at once, then every 15 minutes of working time, twice in all"),
+        ("Level 2 · Specialist", "reminded at that moment, then every 15 minutes of working time, twice in all"),
         ("Level 2 · Specialist", "15 minutes of working time later it goes to level 3 Management"),
         ("Level 2 · Specialist", "Tells boss@acme.example."),
         (
@@ -117,20 +117,23 @@ def part(text: str, title: str) -> str:
             "Down again • calm (to level 1) The requester has an answer, and the priority is not urg",
         ),
         ("Level 3 · Management", "If that has been so for 2 hours of working time without a break."),
-        ("Level 4 · Executive", "while office is closed: desk: followers night told: night@acme.example"),
-        ("Level 4 · Executive", "somebody with the role escalation manager, by /confirm in an internal comment"),
+        ("Level 4 · Executive", "while office is closed: Desk: followers night told: night@acme.example"),
+        ("Level 4 · Executive", "somebody with the role escalation_manager, by /confirm in an internal comment"),
         ("Level 4 · Executive", "Durations count always"),
         ("Level 4 · Executive", "The time that was promised passed 30 minutes by the clock ago or longer."),
         ("Level 2 · Specialist", "Its subject fits the pattern down and region fits the pattern em.*."),
         ("Only told", "• rated The ticket type is complaint. Tells lead@acme.example."),
-        ("Guards", "No move up while it is tagged spam"),
+        ("Guards", "No move up while it is tagged do_not_escalate"),
         ("Guards", "Between moves at least 30 minutes, every minute counted"),
         ("Guards", "One ticket moved at most 4 times within 24 hours"),
         ("Guards", "at most 25 tickets within 1 hour to level 2 Specialist; for more, its people are warned"),
         ("Guards", "at most 1 ticket within 1 hour to level 4 Executive; more wait for their turn"),
         ("Guards", "until these are recorded: the steps that were tried, the product and the environment"),
         ("Guards", "Spared from all but the first, while the severity is critical"),
-        ("Roles", "escalation manager Ada Berg and 77 ada@acme.example agree to a move"),
+        ("Guards", "What waits is not lost: `stepladder policy explain` shows it"),
+        ("Applies to", "Desk all tickets Board all tickets"),
+        ("Level 1 · Frontline", "Board: field team = First"),
+        ("Roles", "escalation_manager Ada Berg and 77 ada@acme.example agree to a move"),
         ("Time", "working time is that of the calendar that the customer's field support_hours names, else office"),
         ("Time", "at level 4 Executive: always"),
         ("Time", "while an open linked ticket blocks it, each time for 72 hours at most"),
@@ -143,6 +146,23 @@ def test_the_page_says(shown: str, title: str, words: str) -> None:
 def test_a_level_that_is_only_told_says_so_at_a_glance(shown: str) -> None:
     assert "told:" in part(shown, "At a glance")
     assert "nobody is named" not in shown
+
+
+def test_a_level_that_lives_in_several_places_says_so_at_a_glance(policy: Policy) -> None:
+    glance = next(section for section in matrix(policy).sections if section.title == "At a glance")
+    (grid,) = glance.blocks
+    assert isinstance(grid, Grid)
+    desk, board = grid.rows[1][1].split("\n")
+    assert desk.startswith("Desk: group Experts; whoever of them")
+    assert desk.endswith(" (others by product and if that fails)")
+    assert board.endswith(" (others by region and if that fails)")
+    assert grid.rows[0][1] == "Desk: group Support\nBoard: field team = First"
+
+
+def test_a_level_that_only_names_who_watches_does_not_move_the_ticket() -> None:
+    text = TEXT.replace("path: hierarchical\n    take: oversight\n    targets", "targets")
+    executive = part(as_text(matrix(parse(text))), "Level 4 · Executive")
+    assert "How the ticket stays where it is; they watch it" in executive
 
 
 def test_what_follows_from_reminders_is_no_rule_of_the_author(policy: Policy) -> None:
@@ -233,7 +253,7 @@ CHANGES = [
     ("when: {kind: complaint}, tell", "when: {kind: complaint}, go_to: 2, tell", "Rules", "leads to"),
     ("for: 2h, go_to: 1", "for: 3h, go_to: 1", "Coming down", "has been so for"),
     ("for: 2h, go_to: 1", "for: 2h, go_to: 2", "Coming down", "leads"),
-    ("never: {tags: [spam]}", "never: {tags: [drill]}", "Guards", "no move up"),
+    ("never: {tags: [do_not_escalate]}", "never: {tags: [drill]}", "Guards", "no move up"),
     ("min_time_between: 30m", "min_time_between: 31m", "Guards", "between moves"),
     ("at_most: 4, per: 1d", "at_most: 5, per: 1d", "Guards", "one ticket"),
     ("per: 1h, then: warn", "per: 1h, then: hold", "Guards", "one level"),

@@ -29,7 +29,7 @@ GOLD = "customers: {tiers: [{tier: gold, tags: [gold]}, {tier: other}]}"
 def sent(say: Any, levels: str = BRANCHED, when: float = 10, more: str = GOLD, **told: Any) -> Any:
     """The command that brings a ticket to level 2 because Tom asks for it."""
     tested = say.desk(say.ladder(RULES, levels, more))
-    tested.look(when - 1, say.born(when - 1, **{"language": None, "custom": {}, **told}))
+    tested.look(when - 1, say.born(when - 1, **{"language": None, "custom": {"region": None}, **told}))
     return tested.look(when, say.said("c1", when, say.tom, "/escalate", public=False)).command
 
 

@@ -15,13 +15,15 @@ from policies.branches import Answers
 from policies.conditions import REGISTRY
 from policies.document import overdue, parse
 from policies.lint import lint
-from policies.model import Actor, Comment, Event, Kind, Role
+from policies.model import Actor, Comment, Event, Kind, Role, Ticket, TicketRef
 from policies.orders import order_in, request_in, takes
 from policies.policy import Policy
-from policies.reference import AGENTS, CAUSES, cause, pieces, reference
+from policies.reference import AGENTS, CAUSES, RECORDS, cause, pieces, reference
 from policies.schema import schema
 from policies.simulate import run_examples
 from policies.source import read
+from policies.story import Story
+from policies.telling import tell
 
 SPECIMEN = (Path(__file__).parents[2] / "policies" / "reference.yaml").read_text("utf-8")
 PAGE = Path(__file__).parents[2] / "docs" / "reference.md"
@@ -130,6 +132,16 @@ def test_an_order_on_the_page_is_understood(line: str) -> None:
     event = Event(id="1", kind=Kind.COMMENTED, at=NOW, received_at=NOW, actor=TOM, comment=comment)
     understood = (order_in(line, event, TOM, comment), request_in(line, event, TOM, comment), takes(line) or None)
     assert len([found for found in understood if found is not None]) == 1
+
+
+@pytest.mark.parametrize("line", [line for line, _ in RECORDS])
+def test_what_a_line_records_is_recorded_from_any_line(page: str, line: str) -> None:
+    assert f"| `{line}` |" in page.partition("## Orders by agents")[2].partition("\n## ")[0]
+    said = Comment(id="1", text=f"Thank you.\n{line.replace('…', 'a restart')}", public=True)
+    event = Event(id="1", kind=Kind.COMMENTED, at=NOW, received_at=NOW, actor=TOM, comment=said)
+    ref = TicketRef(vendor="desk", site="acme", id="1")
+    _, story, _ = tell(Ticket(ref=ref), Story(), [event])
+    assert [tried.text for tried in story.tried] == [line.replace("…", "a restart")]
 
 
 def test_every_order_is_on_the_page() -> None:

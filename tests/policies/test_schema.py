@@ -21,7 +21,7 @@ SCHEMA = schema()
 KNOWN = {
     *("$schema", "$defs", "$ref", "title", "description", "examples", "type", "const", "enum", "pattern", "anyOf"),
     *("properties", "required", "additionalProperties", "propertyNames", "minProperties", "maxProperties"),
-    *("items", "minItems", "minimum", "maximum", "maxLength"),
+    *("items", "minItems", "maxItems", "minimum", "maximum", "maxLength"),
 }
 TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -68,8 +68,8 @@ def wrong(value: Any, rule: Any, at: str = "") -> Iterator[str]:
 
 def _inside(value: Any, rule: Any, at: str) -> Iterator[str]:
     if isinstance(value, list):
-        if len(value) < rule.get("minItems", 0):
-            yield f"{at}: too few"
+        if not rule.get("minItems", 0) <= len(value) <= rule.get("maxItems", len(value)):
+            yield f"{at}: {len(value)} entries"
         for number, item in enumerate(value):
             yield from wrong(item, rule.get("items", True), f"{at}[{number}]")
     if isinstance(value, dict):
@@ -113,7 +113,7 @@ defaults:
   pause_while: [new]
   pause_while_blocked: {at_most: 3d}
   after_reopening: restart
-roles: {7: {people: 77}, master: {people: [Jon, 8], tell: [a@b.example, {on_call: 5, else: c@d}]}}
+roles: {7: {people: 77}, master: {people: [Jon, 8], tell: [a@b.example, {on_call: 5, else: c@d.example}]}}
 severity: {impact: [1, 2], urgency: [a], matrix: {1: [x], 2: [y]}}
 levels:
   - {level: 1, name: 1}
@@ -213,7 +213,7 @@ WRONG = [
     ("people: [Jon, 8]", "persons: [Jon, 8]"),
     ("tell: [a@b.example, {on", "tell: [a at b.example, {on"),
     ("tell: [a@b.example, {on", 'tell: ["A <a@b.example>", {on'),
-    ("{on_call: 5, else: c@d}", "{on_call: 5}"),
+    ("{on_call: 5, else: c@d.example}", "{on_call: 5}"),
     ("{group: 3600, by_region: {north: {assignee: 7}}}", "{}"),
     ("by_region: {north: {assignee: 7}}", "by_region: {north: Nils}"),
     ("fallback: [{desk/east.one: {group: 1}}", "fallback: [{Desk East: {group: 1}}"),

@@ -45,6 +45,7 @@ def load(example: str) -> Policy:
 
 
 MONDAY = 'created: "2027-03-01 10:00"'
+LINE = POLICY.count("\n") + 1
 
 PASSING = [
     (
@@ -127,14 +128,15 @@ def test_a_failure_says_what_was_expected_what_was_found_and_why() -> None:
     early = played(f'ticket: {{site: desk, {MONDAY}}}, expect: [{{at: "11:30", level: 1}}]')
     [failure] = early.failures
     assert failure.startswith(
-        "at 2027-03-01 11:30 expected level 1, found 2: since 2027-03-01 11:00, waits: unanswered for 1 h"
+        f"line {LINE}: at 2027-03-01 11:30 expected level 1; found level 2 "
+        "(since 2027-03-01 11:00, waits: unanswered for 1 h"
     )
     late = played(f'ticket: {{site: desk, {MONDAY}}}, expect: [{{at: "10:30", level: 2, rule: waits}}]')
     assert late.failures == (
-        "at 2027-03-01 10:30 expected level 2, found 1: stays at level 1: no rule says otherwise",
-        "at 2027-03-01 10:30 expected rule waits, found none: stays at level 1: no rule says otherwise",
+        f'line {LINE}: at 2027-03-01 10:30 expected level 2, rule "waits"; found level 1, no rule '
+        "(stays at level 1: no rule says otherwise)",
     )
-    assert late.where == f"policy.yaml:{POLICY.count(chr(10)) + 1}"
+    assert late.where == f"policy.yaml:{LINE}"
     assert not late.passed
 
 
@@ -142,10 +144,27 @@ def test_a_wrong_priority_or_target_is_a_failure() -> None:
     result = played(
         f'ticket: {{site: desk, {MONDAY}}}, expect: [{{at: "11:00", level: 2, priority: low, target: Support}}]'
     )
-    assert [failure.split(":")[1].split(", ")[0] for failure in result.failures] == [
-        "00 expected priority low",
-        "00 expected target Support",
-    ]
+    assert result.failures == (
+        f"line {LINE}: at 2027-03-01 11:00 expected priority low, it to go to Support; "
+        "found priority high, it went to group Experts",
+    )
+
+
+def test_a_place_that_is_nowhere_or_a_mapping_is_said_in_words() -> None:
+    nowhere = played(f'ticket: {{site: desk, {MONDAY}}}, expect: [{{at: "10:30", level: 1, target: {{group: X}}}}]')
+    assert nowhere.failures == (
+        f"line {LINE}: at 2027-03-01 10:30 expected it to go to group X; found it went nowhere",
+    )
+
+
+def test_a_rule_that_is_not_the_expected_one_is_explained_by_how_the_ticket_got_there() -> None:
+    result = played(f'ticket: {{site: desk, {MONDAY}}}, expect: [{{at: "11:30", level: 2, rule: outage}}]')
+    assert 'expected rule "outage"; found rule "waits" (since 2027-03-01 11:00, waits: ' in result.failures[0]
+
+
+def test_a_time_in_a_test_needs_no_zero_before_it() -> None:
+    text = f'ticket: {{site: desk, {MONDAY.replace("10:00", "9:00")}}}, expect: [{{at: "9:59", level: 1}}]'
+    assert played(text).failures == ()
 
 
 def test_a_step_before_the_ticket_exists_is_a_failure() -> None:

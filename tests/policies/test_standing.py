@@ -211,7 +211,7 @@ def test_a_calendar_of_the_customers_tier_is_said() -> None:
 def test_reminders_say_how_many_of_how_many_and_when_the_next_is(policy: Policy) -> None:
     found = asked(policy, "10:01")
     assert found.case.level == 2
-    assert ("reminded to take it 1 of at most twice", when(policy, "10:15")) in said(found, Kind.TOLD)
+    assert ("1 of at most 2 reminders to take it", when(policy, "10:15")) in said(found, Kind.TOLD)
     assert [(letter.at, letter.notice.occasion.value) for letter in found.letters] == [
         (when(policy, "10:15"), "not_taken")
     ]

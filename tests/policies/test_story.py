@@ -363,3 +363,10 @@ def test_a_duplicate_is_not_told_again(say: Any) -> None:
     desk.look(1, say.born(), say.said("c", 1, say.ana))
     decision = desk.look(2, say.said("c", 1, say.ana), drop_heard=False)
     assert decision.events == ()
+
+
+def test_secrets_in_a_message_are_hidden_before_phrases_and_patterns_are_looked_for(say: Any) -> None:
+    _, _, story = say.told([say.born(), say.said("c", 5, say.ana, "My password: swordfish does not work")])
+    [words] = story.words
+    assert "swordfish" not in words.text
+    assert "does not work" in words.text

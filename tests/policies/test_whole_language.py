@@ -5,15 +5,32 @@ A life is lived twice: from next look to next look, and minute by minute. All mu
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.case import Decision
+from policies.commands import Mode
+from policies.document import parse
+from policies.policy import Policy
 
 LAST = 300
 """Minutes a life lasts."""
+
+BEGIN = """\
+version: 1
+name: Tested
+applies_to: {desk: all}
+calendars:
+  office: {timezone: Europe/Berlin, hours: {mon-fri: "09:00-17:00"}}
+  shifts: {timezone: UTC, hours: {daily: ["09:20-10:10", "10:45-12:00", "13:00-14:00"]}}
+defaults: {calendar: always, pause_while: [pending]}
+severity: {impact: [low, high], urgency: [low, high], matrix: {low: [minor, minor], high: [major, critical]}}
+roles: {escalation_manager: {people: [Eva Lang], tell: [eva@acme.example]}}
+"""
 
 MORE_OF_LEVEL_2 = st.sampled_from(
     [
@@ -24,7 +41,14 @@ MORE_OF_LEVEL_2 = st.sampled_from(
         "out_of_hours: {outside: office, targets: {desk: {group: Kitchen}}, tell: night@acme.example}",
         "needs_confirmation: [escalation_manager]",
         "calendar: office, taken_within: 30m",
+        "out_of_hours: {hold_until: shifts, unless: {unanswered_for: 50m}}",
+        "out_of_hours: {outside: shifts, tell: night@acme.example, unless: {not: {unresolved_for: 80m}}}",
+        "mode: observe",
+        "calendar: shifts, review_every: 30m",
     ]
+)
+MORE_OF_LEVEL_3 = st.sampled_from(
+    ["", ", mode: observe", ", mode: note", ", needs_confirmation: [escalation_manager]", ", calendar: shifts"]
 )
 GUARDS = st.lists(
     st.sampled_from(
@@ -32,17 +56,24 @@ GUARDS = st.lists(
             "min_time_between: 25m",
             "per_ticket: {at_most: 2, per: 2h}",
             "never: {tags: outage}",
+            "never: {not: {unresolved_for: 50m}}",
+            "never: {unanswered_for: 45m, not: {unanswered_for: 65m}}",
+            "never_hold: {unresolved_for: 80m}",
+            "never_hold: {not: {unanswered_for: 35m}}",
             "evidence: {for: functional, need: [steps_tried], at_most: 50m}",
         ]
     ),
-    max_size=2,
-    unique=True,
+    max_size=3,
+    unique_by=lambda guard: guard.partition(":")[0],
 )
 DOWN = st.sampled_from(
     [
         "{name: answered, from: 2, when: {answered: true}, for: 40m, go_to: 1}",
         "{name: quiet, from: 3, when: {no_human_activity_for: 1h}, for: 30m, go_to: 2}",
         "{name: calm, from: 2, when: {not: {tags: outage}, answered: true}, for: 20m clock, go_to: 1}",
+        "{name: far, from: 3, when: {answered: true}, for: 30m, go_to: 1}",
+        "{name: from the top, from: 4, when: {not: {unanswered_for: 25m}}, for: 15m, go_to: 1}",
+        "{name: half way, from: 4, when: {tags: outage}, for: 20m, go_to: 2}",
     ]
 )
 RULES = st.lists(
@@ -56,6 +87,11 @@ RULES = st.lists(
             "when: {requested_by_staff: true}, go_to: requested_level",
             "when: {unresolved_for: 70m}, tell: boss@acme.example",
             "when: {not_taken_for: 40m}, go_to: 2, calendar: office",
+            "when: {unanswered_for: 20m}, go_to: 2, mode: observe",
+            "when: {unresolved_for: 45m}, go_to: 3, mode: note, again: after 1h",
+            "when: {unresolved_for: 65m}, tell: trial@acme.example, mode: observe",
+            "when: {tags: outage}, go_to: 4, mode: note, tell: trial@acme.example",
+            "when: {answered: false, no_human_activity_for: 30m}, go_to: 3, calendar: shifts",
         ]
     ),
     min_size=1,
@@ -63,27 +99,34 @@ RULES = st.lists(
     unique=True,
 )
 DONE = ["reply", "ana", "tag", "untag", "pend", "open", "ask", "take", "tried"]
-ACTS = st.sampled_from([*DONE, "/confirm", "/decline", "/snooze 35m", "/hold", "/release"])
+PAUSES = ["pause r0", "pause r1", "pause answered", "pause not taken at level 2", "resume"]
+ACTS = st.sampled_from([*DONE, "/confirm", "/decline", "/snooze 35m", "/hold", "/release", *PAUSES])
 LIFE = st.lists(st.tuples(st.integers(1, 60), ACTS), max_size=6)
 
 
 @st.composite
 def policies(draw: Any) -> str:
     """The sections behind the usual beginning."""
-    more = draw(MORE_OF_LEVEL_2)
+    more, higher = draw(MORE_OF_LEVEL_2), draw(MORE_OF_LEVEL_3)
     tell = "" if "tell:" in more and "if_not_taken" not in more else ", tell: lead@acme.example"
     levels = (
         "  - {level: 1, name: One, targets: {desk: {group: Support}}}\n"
         "  - {level: 2, name: Two, targets: {desk: {group: Experts}}, priority: {at_least: high}, "
         f"{more}{tell}}}\n"
-        "  - {level: 3, name: Three, targets: {desk: {group: Leads}}, path: hierarchical}\n"
+        f"  - {{level: 3, name: Three, targets: {{desk: {{group: Leads}}}}, path: hierarchical{higher}}}\n"
         "  - {level: 4, name: Four, take: oversight, targets: {desk: {followers: [coo]}}, path: hierarchical}\n"
     )
     rules = "".join(f"  - {{name: r{n}, {rule}}}\n" for n, rule in enumerate(draw(RULES)))
-    guards, down = draw(GUARDS), draw(st.lists(DOWN, max_size=2, unique=True))
+    guards, down = draw(GUARDS), draw(st.lists(DOWN, max_size=3, unique=True))
     text = f"levels:\n{levels}rules:\n{rules}"
     text += f"guards: {{{', '.join(guards)}}}\n" if guards else ""
     return text + (f"come_down: [{', '.join(down)}]\n" if down else "")
+
+
+@functools.lru_cache(maxsize=256)
+def policy_of(text: str) -> Policy:
+    """The policy with these sections behind the beginning."""
+    return parse(BEGIN + text)
 
 
 class Life:
@@ -91,7 +134,7 @@ class Life:
 
     def __init__(self, say: Any, text: str, acts: list[tuple[int, str]]) -> None:
         self.say, self.log = say, list[tuple[float, str]]()
-        self.desk = say.desk(say.of(text))
+        self.desk = say.desk(policy_of(text))
         self.acts: dict[int, list[str]] = {}
         when = 0
         for gap, act in acts:
@@ -103,7 +146,8 @@ class Life:
     def live(self, minute: float) -> Decision:
         """Look at this minute, with what happens then, until nothing more moves."""
         acts = self.acts.pop(int(minute), []) if float(minute).is_integer() else []
-        events = [self._event(f"e{minute}.{n}", minute, act) for n, act in enumerate(acts)]
+        done = [act for act in acts if not self._paused(act)]
+        events = [self._event(f"e{minute}.{n}", minute, act) for n, act in enumerate(done)]
         self.desk.look(minute, *events)
         return self._after(minute)
 
@@ -111,8 +155,9 @@ class Life:
         for _ in range(8):
             decision = self.desk.decision
             self.log += [(minute, f"told {n.occasion} {n.rule} {[str(who) for who in n.to]}") for n in decision.notices]
-            if decision.command is not None:
-                self.log.append((minute, f"level {decision.command.level} {dict(decision.command.target)}"))
+            if (move := decision.command or decision.observed) is not None:
+                self.log.append((minute, f"level {move.level} {dict(move.target)} {move.mode}"))
+            if move is not None and move.mode is Mode.ACT:
                 self.desk.promise(minute)
                 echo = self.desk.echo(minute)
                 self.desk.case = self.say.settled(self.desk.case)
@@ -122,6 +167,14 @@ class Life:
             else:
                 return decision
         raise AssertionError(f"it does not come to rest at {minute}: {self.log[-8:]}")
+
+    def _paused(self, act: str) -> bool:
+        """Pause a rule or all rules' pauses end, if that is what is done."""
+        verb, _, name = act.partition(" ")
+        if verb in ("pause", "resume"):
+            paused = {**self.desk.facts.paused_rules, name: "a look at it"} if verb == "pause" else {}
+            self.desk.facts = replace(self.desk.facts, paused_rules=paused)
+        return verb in ("pause", "resume")
 
     def _event(self, name: str, minute: float, act: str) -> Any:
         say, ticket = self.say, self.desk.case.ticket
@@ -173,7 +226,7 @@ def test_after_any_silence_one_look_makes_one_move_at_most(
     last = sum(gap for gap, _ in acts)
     moves = life.desk.case.moves
     decision = life.desk.look(last + silence)
-    assert life.desk.case.moves == moves + (decision.command is not None)
+    assert life.desk.case.moves == moves + (decision.command is not None and decision.command.mode is Mode.ACT)
     assert decision.next_look is None or decision.next_look >= say.at(last + silence)
     occasions = [(notice.occasion, notice.rule) for notice in decision.notices]
     assert len(occasions) == len(set(occasions))  # no reminder is made up for
@@ -189,7 +242,7 @@ def test_every_hold_has_a_reason_and_time_ends_it_or_somebody_does(
         decision = life.live(minute)
         for hold in life.desk.case.held:
             assert hold.reason
-            ends_by_itself = not hold.reason.startswith(("the policy never", "waits until somebody"))
+            ends_by_itself = not hold.reason.startswith(("the policy never", "waits until somebody", "paused"))
             assert (hold.until is not None) == ends_by_itself, hold
             if hold.until is not None:
                 assert decision.next_look is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from adapter.cli.tools import Tools, config_option, plainly
 from adapter.messenger import unheard
 from adapter.records import Store
 from adapter.settings import Settings
+from adapter.texts import text_of
 from adapter.transfer import Outlook, outlooks, transfer
 from policies.policy import Policy
+from policies.wording import amount
 
 
 @click.command("activate")
@@ -27,16 +30,20 @@ from policies.policy import Policy
 @click.pass_obj
 @plainly
 def activate_file(tools: Tools, file: Path, move_open: bool, yes: bool, config: Path | None) -> None:
-    """Check FILE and make it the policy that decides. Escalated tickets keep the revision they have."""
+    """Check FILE and make it the policy that decides. Escalated tickets keep the revision they have.
+
+    Ends with 0 if it decides now, 2 if not; nothing has changed then.
+    """
     settings = tools.read_settings(config)
     store, now = tools.open_store(settings), tools.clock()
-    report = check(file.read_text(encoding="utf-8"), str(file), tools.vendors(), now, settings)
+    report = check(text_of(file), str(file), tools.vendors(), now, settings)
     show(file, report, unheard(report.policy, settings))
     before, found = store.active_policy(), list[Outlook]()
     if move_open and report.passed:
         found = _shown(tools, settings, store, report.policy, now)
-        if not _agreed(found, yes=yes):
-            return
+        if not yes and not _agreed(found):
+            click.echo("Nothing was changed.", err=True)
+            sys.exit(2)
     activate(report, store, now)
     again = " (it was active already)" if before == report.policy.revision else ""
     click.echo(f"Active now: {report.policy.name}, revision {report.policy.revision}{again}.")
@@ -58,25 +65,32 @@ def _shown(tools: Tools, settings: Settings, store: Store, policy: Policy, now: 
     return found
 
 
-def _agreed(found: list[Outlook], *, yes: bool) -> bool:
+def _agreed(found: list[Outlook]) -> bool:
     """Say whether to go on; where nobody can be asked, no."""
-    count = sum(not one.problem for one in found)
-    if yes or not count:
+    moving, forgotten = _parted(found)
+    forget = f", and forget {len(forgotten)}" if forgotten else ""
+    if not moving and not forgotten:
         return True
-    if not sys.stdin.isatty():
-        click.echo("Nothing was changed. With --yes the policy is activated and these tickets move to it.")
+    try:
+        return click.confirm(f"Activate it, move {amount(len(moving), 'escalated ticket')} to it{forget}?")
+    except click.Abort:
+        click.echo("\nNobody can be asked here: answer with y or n, or say --yes.", err=True)
         return False
-    if click.confirm(f"Activate it and move {count} escalated tickets to it?"):
-        return True
-    click.echo("Nothing was changed.")
-    return False
+
+
+def _parted(found: Iterable[Outlook]) -> tuple[list[Outlook], list[Outlook]]:
+    """Return the tickets that can be moved to the policy, and those that it does not apply to."""
+    possible = [one for one in found if not one.problem]
+    return [one for one in possible if not one.forgotten], [one for one in possible if one.forgotten]
 
 
 def _move(store: Store, found: list[Outlook], policy: Policy, now: datetime) -> None:
     refs = [one.ref for one in found if not one.problem]
     left = set(transfer(store, refs, policy, now))
+    moved, forgotten = _parted(one for one in found if one.ref not in left)
     if refs:
-        click.echo(f"{len(refs) - len(left)} of {len(refs)} escalated tickets keep to it now; each is looked at next.")
+        also = f", {len(forgotten)} forgotten, because it does not apply to them" if forgotten else ""
+        click.echo(f"{amount(len(moved), 'escalated ticket')} moved to it{also}; each is looked at next.")
     for one in found:
         if one.ref in left:
             click.echo(f"  {one.key}: could not be moved, for it has changed meanwhile; run it again")

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from adapter.cli.tools import Tools, Unavailable
 from adapter.records import Store
 from adapter.shelf import Shelf
+from adapter.texts import text_of
 from policies.document import parse
 from policies.policy import Policy
 
@@ -18,7 +19,7 @@ ACTIVE = "active"
 
 def from_file(file: Path) -> Policy:
     """Read a policy from a file. Raises PolicyError."""
-    return parse(file.read_text(encoding="utf-8"), source=str(file))
+    return parse(text_of(file), source=str(file))
 
 
 def from_store(store: Store, revision: str) -> Policy:

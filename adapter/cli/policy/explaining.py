@@ -9,19 +9,24 @@ from pathlib import Path
 import click
 
 from adapter.cli.policy.chosen import ACTIVE, from_file, from_store, policy_named, zone
+from adapter.cli.policy.invented import invented
 from adapter.cli.policy.told import told
 from adapter.cli.tools import Tools, Unavailable, config_option, plainly
 from adapter.records import Work
-from adapter.settings import Settings
+from adapter.settings import Settings, SettingsError
 from connectors.contract import SiteSettings
 from policies.case import Case, Facts
-from policies.examples import instant, story
+from policies.examples import instant
 from policies.explain import Explanation, explain
 from policies.policy import Example, Policy
 from policies.simulate import Stuck, lived
-from policies.source import Fault, PolicyError, read
 
 _NOW_ONLY = "pauses, the mode and the hourly budget are those of now, because they are not remembered"
+
+_UNKNOWN = (
+    "it has heard nothing of it yet, or the active policy does not apply to it; of such tickets only the id is kept, "
+    "which may be asked for instead of the key."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +68,16 @@ def explain_ticket(
 
 # --- a ticket that a file invents -----------------------------------------------------------------------------------
 def _configured(tools: Tools, config: Path | None) -> Policy:
-    settings = tools.read_settings(config)
+    try:
+        settings = tools.read_settings(config)
+    except SettingsError as error:
+        raise Unavailable(f"{error}\nOr name a policy with --policy FILE; then no settings are needed.") from None
     store = tools.open_store(settings)
     return from_store(store, ACTIVE) if store.active_policy() else from_file(settings.policy)
 
 
 def _invented(policy: Policy, file: Path, said: str | None, now: datetime) -> Explanation:
-    example = _example(policy, file)
+    example = invented(policy, file)
     try:
         created = instant(example.ticket["created"], policy)
         at = _time(said, policy, created) if said else _last(policy, example, created, now)
@@ -77,19 +85,6 @@ def _invented(policy: Policy, file: Path, said: str | None, now: datetime) -> Ex
     except Stuck as stuck:
         raise Unavailable(f"{file}: {stuck}") from None
     return explain(policy, case, facts, at, events)
-
-
-def _example(policy: Policy, file: Path) -> Example:
-    text = file.read_text(encoding="utf-8")
-    if text.lstrip().startswith("{"):
-        text = text.replace("\t", " ")  # JSON may be indented with tabs, YAML may not
-    try:
-        root, problems = read(text)
-        if problems:
-            raise Fault(*problems)
-        return story(policy)(root)
-    except Fault as fault:
-        raise PolicyError(fault.problems, text, str(file)) from None
 
 
 def _last(policy: Policy, example: Example, created: datetime, now: datetime) -> datetime:
@@ -115,11 +110,13 @@ def _remembered(tools: Tools, ticket: str, policy_name: str | None, said: str | 
     scope = f"{site.vendor}/{site_name.rpartition('/')[2]}"
     ref = store.find(scope, name)
     if ref is None:
-        raise Unavailable(f"Stepladder remembers no ticket {name!r} at {scope}: it has heard nothing of it yet.")
+        raise Unavailable(f"Stepladder remembers no ticket {name!r} at {scope}: {_UNKNOWN}")
     work = store.open(ref, now)
     chosen = policy_named(tools, policy_name, config) if policy_name else None
     at = _time(said, chosen or from_store(store, work.active_policy or ACTIVE), now) if said else now
     case, revision = (work.case, None) if at >= now else store.case_at(ref, at)
+    if case is not None and case.outside:
+        raise Unavailable(f"The policy does not apply to {ref}, so only its id is kept: it is never decided about.")
     if case is None or case.told is None:
         raise Unavailable(f"Nothing was remembered of {ref} {'at that time' if at < now else 'yet'}.")
     policy = chosen or from_store(store, case.pinned or revision or ACTIVE)

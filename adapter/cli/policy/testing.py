@@ -10,6 +10,7 @@ import click
 
 from adapter.cli.policy.junit import Suite, junit
 from adapter.cli.tools import Tools, plainly
+from adapter.texts import text_of
 from policies.document import parse
 from policies.simulate import ExampleResult, play
 from policies.source import PolicyError
@@ -44,8 +45,8 @@ def test_files(tools: Tools, files: tuple[Path, ...], report: Path | None, wante
 
 def _played(tools: Tools, file: Path, wanted: str) -> Suite:
     try:
-        policy = parse(file.read_text(encoding="utf-8"), source=str(file))
-    except (PolicyError, OSError, UnicodeDecodeError) as error:
+        policy = parse(text_of(file), source=str(file))
+    except (PolicyError, OSError) as error:
         click.echo(f"{file}: cannot be read\n{error}\n", err=True)
         return Suite(file=str(file), name=file.stem, error=str(error))
     click.echo(f"{file}: {policy.name}, revision {policy.revision}")

@@ -15,7 +15,13 @@ def upgrade() -> None:
     """Bring the schema forward."""
     op.add_column("moves", sa.Column("level", sa.Integer(), nullable=True))
     op.create_index("moves_to_level", "moves", ["level", "at"], unique=False)
-    op.create_index("moves_in_turn", "moves", ["site", "level"], unique=False)
+    op.create_table(
+        "turns",
+        sa.Column("site", sa.Text(), nullable=False),
+        sa.Column("level", sa.Integer(), nullable=False),
+        sa.Column("taken", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("site", "level"),
+    )
     _notices()
 
 
@@ -33,6 +39,7 @@ def _notices() -> None:
         sa.Column("due_at", sa.Double(), nullable=False),
         sa.Column("attempted_at", sa.Double(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("unanswered", sa.Integer(), nullable=False),
         sa.Column("settled", sa.LargeBinary(), nullable=False),
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
