@@ -6,7 +6,6 @@ import contextlib
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -187,7 +186,7 @@ def dripping() -> Iterator[Callable[..., int]]:
                     caller.recv(65_536)
                 while True:
                     caller.sendall(drip)
-                    time.sleep(0.05)
+                    threading.Event().wait(0.05)
 
         threading.Thread(target=talk, daemon=True).start()
         return int(listener.getsockname()[1])
@@ -218,7 +217,7 @@ TAKES = [b"220 hi", b"250 hello", b"250 sender", b"250 to", b"354 go on"]
 
 
 def test_a_letter_is_waited_for_longer_than_a_word(mail_server: Any) -> None:
-    mail_server.before = lambda: time.sleep(0.5)
+    mail_server.before = lambda: threading.Event().wait(0.5)
     assert SmtpPostbox(settings(mail_server.port, timeout=0.2)).send(letter()) == {}
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -296,7 +296,7 @@ def test_a_server_that_takes_a_letter_and_does_not_say_so_gets_it_three_times_an
     telling: Bench, mail_server: Any, postbox: Any, until: Any
 ) -> None:
     postbox._settings = postbox._settings.model_copy(update={"answer": 0.1})
-    mail_server.before = lambda: time.sleep(0.4)
+    mail_server.before = lambda: threading.Event().wait(0.4)
     escalated(telling)
     waits = []
     while (again := telling.deliver()) is not None:
@@ -315,7 +315,7 @@ def test_a_server_that_takes_a_letter_and_does_not_say_so_gets_it_three_times_an
 def test_a_letter_that_perhaps_was_taken_holds_up_no_other(telling: Bench, mail_server: Any, postbox: Any) -> None:
     postbox._settings = postbox._settings.model_copy(update={"answer": 0.1})
     pauses = [0.4, 0.0]
-    mail_server.before = lambda: time.sleep(pauses.pop(0))
+    mail_server.before = lambda: threading.Event().wait(pauses.pop(0))
     escalated(telling)
     telling.born("8", priority="high")
     telling.looks("8")

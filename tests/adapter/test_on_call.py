@@ -6,7 +6,6 @@ import contextlib
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -187,7 +186,7 @@ def outcome(schedule: Any) -> str:
         try:
             return f"found {schedule.on_call(NOW)}"
         except StillAsked:
-            time.sleep(0.01)
+            threading.Event().wait(0.01)
         except NotKnown as wrong:
             return str(wrong)
 
@@ -223,7 +222,7 @@ def test_one_that_says_a_little_now_and_then_comes_to_an_end(head: bytes, asking
                 caller.sendall(head)
                 while True:
                     caller.sendall(b" ")
-                    time.sleep(0.02)
+                    threading.Event().wait(0.02)
             hung_up.set()
 
         threading.Thread(target=drip, daemon=True).start()

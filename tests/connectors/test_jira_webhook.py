@@ -179,7 +179,7 @@ def test_a_save_with_a_comment_is_two_facts() -> None:
             "author": {"accountId": "a"},
             "created": "2026-03-02T10:00:00.000+0000",
             "jsdPublic": True,
-        }  # fmt: skip
+        }
     }
     (ref,) = webhook.tickets(delivery(body), site())
     changed, spoken = webhook.read(delivery(body), site(), ref)

@@ -126,7 +126,7 @@ levels:
 def test_what_the_clocks_depend_on_is_asked_for_once(say: Any, defaults: str, field: str) -> None:
     rule = "rules: [{name: late, when: {unresolved_for: 30m}, go_to: 2}]"
     policy = parse(OWN.replace("DEFAULTS", defaults) + ONE + TWO + rule)
-    picture = say.part(say.at(0), **KNOWN, group="11")
+    picture = say.part(say.at(0), **KNOWN, group="11", created_at=say.at(0))
     events = [say.event("first", 0, ticket=picture), say.changed("other", 1, custom__env=(None, "prod"))]
     found = decide(policy, Case.fresh(say.ref, say.at(0)), events, Facts(), say.at(1))
     assert isinstance(found, Needs)
@@ -135,12 +135,22 @@ def test_what_the_clocks_depend_on_is_asked_for_once(say: Any, defaults: str, fi
     assert isinstance(decide(policy, Case.fresh(say.ref, say.at(0)), events, asked, say.at(1)), Decision)
 
 
-def test_a_message_that_is_looked_for_is_asked_for_when_only_the_id_is_told(say: Any) -> None:
-    for when, more in (("matches: {message: outage}", True), ("matches: {subject: outage}", False)):
-        policy = say.ladder(f"  - {{name: a, when: {{{when}}}, go_to: 2}}")
-        found = decide(policy, Case.fresh(say.ref, say.at(0)), [say.event("t", 0, Kind.TOUCHED)], Facts(), say.at(0))
-        assert isinstance(found, Needs)
-        assert found.fields == ({"ticket", "conversation"} if more else {"ticket"})
+@pytest.mark.parametrize(
+    ("rule", "more", "asked"),
+    [
+        ("tags: vip", "", False),
+        ("matches: {message: outage}", "", True),
+        ("tags: vip", "guards: {never: {answered: true}}", True),
+        ("tags: vip", "roles: {escalation_manager: {people: [Eva Lang], tell: [eva@acme.example]}}", True),
+    ],
+    ids=["nothing", "a rule", "a guard", "orders of people"],
+)
+def test_messages_are_fetched_only_for_a_policy_that_asks_of_them(say: Any, rule: str, more: str, asked: bool) -> None:
+    policy = parse(OWN.replace("DEFAULTS", more) + ONE + TWO + f"rules: [{{name: out, when: {{{rule}}}, go_to: 2}}]")
+    touched = [say.event("touched", 0, Kind.TOUCHED)]
+    found = decide(policy, Case.fresh(say.ref, say.at(0)), touched, Facts(), say.at(0))
+    assert isinstance(found, Needs)
+    assert found.fields == {"ticket", *(["conversation"] if asked else [])}
 
 
 # --- what is given back -------------------------------------------------------------------------------------------

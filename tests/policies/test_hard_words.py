@@ -55,6 +55,7 @@ def occasions(decision: Any) -> list[str]:
         ("557058:a1", "557058:A1", "Ada", False, "an id in other letters is another one"),
         ("557058:a1", "557058:a1", None, True, "an account whose name is not told"),
         ("Ada Berg", "77", None, False, "a name that is not told"),
+        ("aberg", "aberg", "Ada Berg", True, "an id without figures, as where people have user names"),
     ],
 )
 def test_a_role_lists_ids_and_names_and_takes_none_for_the_other(

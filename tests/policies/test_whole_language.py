@@ -88,7 +88,7 @@ RULES = st.lists(
             "when: {unresolved_for: 70m}, tell: boss@acme.example",
             "when: {not_taken_for: 40m}, go_to: 2, calendar: office",
             "when: {unanswered_for: 20m}, go_to: 2, mode: observe",
-            "when: {unresolved_for: 45m}, go_to: 3, mode: note, again: after 1h",
+            "when: {unresolved_for: 45m}, go_to: 3, mode: note",
             "when: {unresolved_for: 65m}, tell: trial@acme.example, mode: observe",
             "when: {tags: outage}, go_to: 4, mode: note, tell: trial@acme.example",
             "when: {answered: false, no_human_activity_for: 30m}, go_to: 3, calendar: shifts",
