@@ -167,7 +167,8 @@ def composed(letter: Letter, sender: str) -> EmailMessage:
     message["Date"] = format_datetime(letter.at)
     message["Message-ID"] = f"<{letter.id}@{address.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"  # so that no holiday notice answers it
-    message.set_content(letter.text, cte="quoted-printable")
+    text = letter.text.encode("utf-8", "replace").decode()  # half a character cannot be sent
+    message.set_content(text, cte="quoted-printable")
     return message
 
 

@@ -107,6 +107,10 @@ class Messenger:
             found, why = (schedule.on_call(now), "nobody is on call") if schedule else (None, "no such [on_call] table")
         except NotKnown as wrong:
             found, why = None, str(wrong)
+        except StillAsked:
+            raise
+        except Exception as error:  # whatever is wrong with a schedule, somebody is told
+            found, why = None, f"it could not be found out ({type(error).__name__})"
         if found is None:
             instead = recipient.otherwise
             self._journal.tell("notice.otherwise", **_about(stored), on_call=recipient.on_call, reason=why, to=instead)

@@ -83,10 +83,9 @@ def _back_up(
     """Say which rules would bring a ticket up again that has just come down; for each at most one sentence."""
     frees = [(free := _free(branch), free.at(way.go_to), _worked_on(branch)) for branch in branches]
     downs = [_Down(free=free, here=here, worked=worked) for free, here, worked in frees]
-    size = sum(branch.size for branch in branches)
     for reason, ups in rules:
         try:
-            effort.spend(_PER_RULE + size * reason.size)
+            effort.spend(_PER_RULE + sum(reason.effort(branch) for branch in branches))
         except TooMany:
             return
         met = [(up, found) for up in ups if (found := [down for down in downs if down.here.meets(up.branch)])]

@@ -49,6 +49,7 @@ _OTHER = "\0other"
 _TRUTH = frozenset({True, False})
 _NOTHING_YET = Among(frozenset({0}))  # or False: nobody asked, it never came back
 _MOST = 24
+_PER_BRANCH = 3  # steps, and one for each question
 _PER_QUESTION = 8  # steps; to see which of two values an answer may have is one more
 _EVER = timedelta(days=3650)
 
@@ -61,14 +62,15 @@ class Branch:
     """Answers that must come together.
 
     `ranges`: what each may be, by question and, for times, by what they count. `causes`: those of which one must be
-    news to make the rule fire. `conflict`: a question that no answer fits. `size`: how much there is to compare.
+    news to make the rule fire. `conflict`: a question that no answer fits. `bulk`: how much more
+    there is to compare than usual.
     """
 
     parts: tuple[Part, ...]
     ranges: Mapping[str, Range]
     causes: frozenset[str]
     conflict: str | None = None
-    size: int = 1
+    bulk: int = 0
 
     def at(self, level: int) -> Branch:
         """Return the branch as it is at one level."""
@@ -79,7 +81,7 @@ class Branch:
 
     def having(self, ranges: Mapping[str, Range], conflict: str | None) -> Branch:
         """Return the branch with other answers."""
-        return Branch(parts=self.parts, ranges=ranges, causes=self.causes, conflict=conflict, size=self.size)
+        return Branch(parts=self.parts, ranges=ranges, causes=self.causes, conflict=conflict, bulk=self.bulk)
 
     def values(self, question: str) -> frozenset[Any] | None:
         """Return the values an answer may have; None if the branch does not ask."""
@@ -96,6 +98,11 @@ class Branch:
         """Say whether both may be true at once."""
         shared = self.ranges.keys() & other.ranges.keys()
         return not any(self.ranges[question].both(other.ranges[question]).empty for question in shared)
+
+    @property
+    def size(self) -> int:
+        """The steps that it takes to compare this with an ordinary branch."""
+        return _PER_BRANCH + len(self.ranges)
 
     @property
     def waits(self) -> tuple[tuple[Leaf, Duration], ...]:
@@ -160,8 +167,8 @@ class Answers:
         ranges = {name: first.both(*others) for name, (first, *others) in found.items()}
         causes -= {name for name in causes if ranges[name] == _NOTHING_YET}
         conflict = next((name for name, wanted in ranges.items() if wanted.empty), None)
-        size = sum(wanted.size for wanted in ranges.values())
-        return Branch(parts=parts, ranges=ranges, causes=frozenset(causes), conflict=conflict, size=size)
+        bulk = sum(wanted.bulk for wanted in ranges.values())
+        return Branch(parts=parts, ranges=ranges, causes=frozenset(causes), conflict=conflict, bulk=bulk)
 
     def _ranges(self, question: Leaf, holds: bool, calendar: str) -> dict[str, Range]:
         """Return what one answer says: first about its own question, then what follows from it."""

@@ -153,7 +153,8 @@ def _climbed(scene: Scene, found: Survey, choice: Choice, winner: Verdict, place
     moved = climbed(scene, counted, winner, place)
     higher = tuple(hold for hold in choice.held if hold.level > moved.case.level)
     case = _wanting(replace(moved.case, held=higher), choice)
-    looks = (*_ahead(scene, case), choice.look, *(hold.until for hold in higher))
+    on_trial_only = scene.now if case.level == scene.case.level else None  # nothing moved: the rest is looked at now
+    looks = (on_trial_only, *_ahead(scene, case), choice.look, *(hold.until for hold in higher))
     return replace(
         moved,
         case=case,

@@ -47,7 +47,7 @@ class Reason:
     """A rule as the linter sees it.
 
     `at`: where it stands in the document. `branches`: the ways in which its condition can be true, empty if there are
-    too many to be compared. `live`: those that can make it fire; `size`: how much there is to compare of these.
+    too many to be compared. `live`: those that can make it fire, with their `size` and `bulk` together.
     """
 
     rule: Rule
@@ -57,6 +57,7 @@ class Reason:
     branches: tuple[Branch, ...]
     live: tuple[Branch, ...]
     size: int
+    bulk: int
 
     @property
     def called(self) -> str:
@@ -67,6 +68,10 @@ class Reason:
     def moves(self) -> bool:
         """Say whether it leads anywhere; if not, it only tells."""
         return self.rule.go_to is not None
+
+    def effort(self, other: Branch) -> int:
+        """Return the steps that it takes to compare a branch with those that can make the rule fire."""
+        return self.size + self.bulk * other.bulk
 
     def leads(self, level: int) -> tuple[int, int]:
         """Return the lowest and the highest level the rule may lead to from here; a request may name any."""
@@ -103,8 +108,9 @@ def reasons(policy: Policy, answers: Answers) -> tuple[Reason, ...]:
             branches = ()
         live = tuple(branch for branch in branches if branch.conflict is None and branch.causes)
         at = _place(policy, rule) if rule.implied else ("rules", index)
-        size = sum(branch.size for branch in live)
-        found.append(Reason(rule=rule, index=index, at=at, top=policy.top, branches=branches, live=live, size=size))
+        size, bulk = sum(branch.size for branch in live), sum(branch.bulk for branch in live)
+        ways = {"branches": branches, "live": live, "size": size, "bulk": bulk}
+        found.append(Reason(rule=rule, index=index, at=at, top=policy.top, **ways))
     return tuple(found)
 
 

@@ -122,7 +122,7 @@ def _wide(branch: Branch, answers: Answers) -> Branch:
 
 def _forbidden(reason: Reason, forbidden: Sequence[Branch], effort: Effort) -> bool:
     cells = [(branch, level) for branch in reason.live for level in reason.climbs(branch)]
-    effort.spend(sum(branch.size for branch, _ in cells) * sum(keeps.size for keeps in forbidden))
+    effort.spend(sum(keeps.size + keeps.bulk * branch.bulk for branch, _ in cells for keeps in forbidden))
     possible = [keeps for keeps in forbidden if not keeps.conflict]
     return bool(cells) and all(any(branch.at(level).implies(keeps) for keeps in possible) for branch, level in cells)
 

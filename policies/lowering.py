@@ -11,7 +11,7 @@ from policies.descent import Descent, given_back, priority_before, unchanged
 from policies.handoff import MARK, in_words
 from policies.levels import Level
 from policies.model import Priority
-from policies.moving import Scene, moved_case, operation_id
+from policies.moving import Scene, moved_case, operation_id, promised_by
 from policies.notices import Message, notice
 from policies.placing import Placement
 from policies.policy import ComeDown
@@ -51,7 +51,8 @@ def _case(scene: Scene, command: Command, way: ComeDown) -> Case:
     kept = tuple(one for one in scene.case.before if one.level <= way.go_to)
     jumped = (before,) if before.level_before < way.go_to else ()
     case = moved_case(scene, scene.case, command, way.name, None)
-    return replace(case, returned=True, before=(*kept, *jumped))
+    promised = promised_by(scene, scene.policy.level(way.go_to))
+    return replace(case, returned=True, before=(*kept, *jumped), promised=promised)
 
 
 def _told_before(scene: Scene, way: ComeDown) -> Iterator[Recipient]:

@@ -54,7 +54,7 @@ def climbed(scene: Scene, verdicts: Sequence[Verdict], winner: Verdict, place: P
     operation = operation_id(case, winner.to, rule.name, "|".join(cause.id for cause in winner.causes))
     handoff = Handoff(
         policy=policy, case=replace(case, level=before), rule=rule, finding=winner.finding, level=level,
-        operation=operation, now=now, mode=mode, target=place.target, promised=_promised(scene, level),
+        operation=operation, now=now, mode=mode, target=place.target, promised=promised_by(scene, level),
     )  # fmt: skip
     command = Command(
         operation=operation,
@@ -113,7 +113,8 @@ def moved_case(scene: Scene, case: Case, command: Command, rule: str, winner: Ve
     )
 
 
-def _promised(scene: Scene, level: Level) -> datetime | None:
+def promised_by(scene: Scene, level: Level) -> datetime | None:
+    """Return by when a ticket that comes to a level now is expected to be resolved, if the level says so."""
     length = level.expected_resolution
     if length is None:
         return None

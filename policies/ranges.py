@@ -22,8 +22,8 @@ class Range(Protocol):
         """Nothing fits."""
 
     @property
-    def size(self) -> int:
-        """How much there is to compare."""
+    def bulk(self) -> int:
+        """How much more there is to compare than usual."""
 
     def both(self, *others: Any) -> Range:
         """Return what fits this and the others."""
@@ -44,9 +44,9 @@ class Among:
         return not self.values
 
     @property
-    def size(self) -> int:
-        """How much there is to compare: sets of values are fast."""
-        return 1 + len(self.values) // 32
+    def bulk(self) -> int:
+        """How much more there is to compare than usual; sets of values are fast."""
+        return len(self.values) // 32
 
     def both(self, *others: Among) -> Among:
         """Return what fits this and the others."""
@@ -70,9 +70,9 @@ class Called:
         return frozenset() in self.some
 
     @property
-    def size(self) -> int:
-        """How much there is to compare."""
-        return 1 + len(self.some)
+    def bulk(self) -> int:
+        """How much more there is to compare than usual."""
+        return max(0, len(self.some) - 1) + len(self.none) // 32
 
     def both(self, *others: Called) -> Called:
         """Return what fits this and the others."""
@@ -98,9 +98,9 @@ class Lasting:
         return self.less_than is not None and self.less_than <= self.least
 
     @property
-    def size(self) -> int:
-        """How much there is to compare."""
-        return 1
+    def bulk(self) -> int:
+        """How much more there is to compare than usual."""
+        return 0
 
     def both(self, *others: Lasting) -> Lasting:
         """Return what fits this and the others."""

@@ -84,7 +84,7 @@ def _covers_at(other: Reason, reason: Reason, here: Branch, level: int, effort: 
     if not both_asked and other.leads(level)[0] < reason.leads(level)[1]:
         return False
     relative = isinstance(other.rule.go_to, Step)
-    effort.spend(here.size * other.size)
+    effort.spend(other.effort(here))
     return any(here.implies(wide) and not (relative and _earlier(wide, here)) for wide in other.live)
 
 
@@ -118,7 +118,7 @@ def _clash(first: Reason, second: Reason, effort: Effort) -> tuple[int, list[Par
     if first.rule.wait_if != second.rule.wait_if or asked:
         return None
     for a in first.live:
-        effort.spend(a.size * second.size)
+        effort.spend(second.effort(a))
         for b in second.live:
             shared = _same_moment(a, b)
             if not shared or not a.meets(b):
@@ -132,7 +132,7 @@ def _clash(first: Reason, second: Reason, effort: Effort) -> tuple[int, list[Par
 
 def _special(first: Reason, a: Branch, second: Reason, b: Branch, level: int, effort: Effort) -> bool:
     """Say whether one of two branches is a special case of the other's rule, at one level."""
-    effort.spend(a.size * second.size + b.size * first.size)
+    effort.spend(second.effort(a) + first.effort(b))
     here, there = a.at(level), b.at(level)
     return any(here.implies(wide) for wide in second.live) or any(there.implies(wide) for wide in first.live)
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from policies.case import Case, Decision, Facts, Needs, Used
 from policies.commands import Command, Mode
+from policies.conditions import leaves
 from policies.decide import decide
 from policies.echoes import promised
 from policies.effort import Effort, TooMany
@@ -26,8 +27,9 @@ from policies.policy import Example, Policy
 
 MOST_LOOKS = 1000
 """At the ticket of one test; a month that is looked at every hour needs fewer."""
-MOST_LOOKS_OF_ALL = 4000
-"""At the tickets of all tests of a policy together."""
+MOST_ASKED = 250_000
+"""How many questions all looks of a policy's tests ask together; hundreds of tests of a hundred rules ask fewer."""
+_PER_LOOK = 60  # questions could be asked in the time that the rest of a look takes
 
 _OURSELVES = Actor(id="stepladder", role=Role.OURS, name="Stepladder")
 _VENDOR = Actor(id="vendor", role=Role.APP, name="The vendor")
@@ -56,20 +58,20 @@ class Stuck(Exception):
 
 
 def run_examples(policy: Policy) -> tuple[ExampleResult, ...]:
-    """Play every test of the policy, as far as the looks go that its tests have together."""
-    looks = Effort(MOST_LOOKS_OF_ALL)
-    return tuple(play(policy, example, looks) for example in policy.examples)
+    """Play every test of the policy, as far as the effort goes that its tests have together."""
+    effort = Effort(MOST_ASKED)
+    return tuple(play(policy, example, effort) for example in policy.examples)
 
 
-def play(policy: Policy, example: Example, looks: Effort | None = None) -> ExampleResult:
-    """Play one test. `looks`: those that are left, if there are others beside it."""
+def play(policy: Policy, example: Example, effort: Effort | None = None) -> ExampleResult:
+    """Play one test. `effort`: what is left of it, if other tests are played too."""
     unheard: list[Unheard] = []
     try:
-        life = _Play(policy, example, looks)
+        life = _Play(policy, example, effort)
         unheard = life.unheard
         failures = tuple(life.failures())
     except TooMany:
-        failures = (f"it was not played to its end: all tests together have {MOST_LOOKS_OF_ALL} looks, and took them",)
+        failures = ("it was not played to its end: the tests of this policy take too long together; shorten them",)
     except Stuck as stuck:
         failures = (str(stuck),)
     if failures:
@@ -88,8 +90,9 @@ def lived(policy: Policy, example: Example, until: datetime) -> tuple[Case, tupl
 class _Play:
     """One ticket's life while a test is played."""
 
-    def __init__(self, policy: Policy, example: Example, left: Effort | None = None) -> None:
-        self.policy, self.example, self.left = policy, example, left or Effort(MOST_LOOKS)
+    def __init__(self, policy: Policy, example: Example, effort: Effort | None = None) -> None:
+        self.policy, self.example, self.effort = policy, example, effort or Effort(MOST_ASKED)
+        self.steps_of_a_look = _PER_LOOK + sum(1 for rule in policy.rules for _ in leaves(rule.when))
         self.zone = ZoneInfo(policy.calendars[policy.calendar].timezone)
         self.created = instant(example.ticket["created"], policy)
         self.ticket = first_picture(policy, example, self.created, self._instant)
@@ -149,7 +152,7 @@ class _Play:
                 looks = f"after {MOST_LOOKS} looks, at {self._local(now)}"
                 raise Stuck(f"{looks}, it still asks to be looked at ({self.why})")
             self.looks += 1
-            self.left.spend(1)
+            self.effort.spend(self.steps_of_a_look)
             decision = decide(self.policy, self.case, events, self.facts(now), now)
             if isinstance(decision, Needs):
                 raise Stuck(f"at {self._local(now)} the decision needs to know {', '.join(sorted(decision.fields))}")

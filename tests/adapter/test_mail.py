@@ -93,6 +93,11 @@ def test_whatever_a_subject_holds_it_is_one_line_of_headers(subject: str) -> Non
     assert one_line(subject).isprintable()
 
 
+def test_half_a_character_costs_nothing_else_of_the_text(mail_server: Any, postbox: SmtpPostbox) -> None:
+    postbox.send(letter(text="Help \ud83d!"))
+    assert mail_server.letters[0][1].get_content().strip() == "Help ?!"
+
+
 def test_a_text_ends_where_it_ends(mail_server: Any, postbox: SmtpPostbox) -> None:
     postbox.send(letter(text="first\n.\nQUIT\r\n.\r\nlast " + "x" * 3000))
     ((_, sent),) = mail_server.letters

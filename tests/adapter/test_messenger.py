@@ -413,7 +413,7 @@ def test_whoever_is_on_call_when_it_is_sent_is_told_and_recorded(telling: Bench,
     assert b"zoe@x.example" in row.settled
 
 
-@pytest.mark.parametrize("found", [None, NotKnown("it answered 503")])
+@pytest.mark.parametrize("found", [None, NotKnown("it answered 503"), OverflowError("date value out of range")])
 def test_if_nobody_is_on_call_or_that_is_not_known_somebody_else_is_told(
     telling: Bench, mail_server: Any, duty: Duty, found: Any
 ) -> None:
@@ -423,7 +423,8 @@ def test_if_nobody_is_on_call_or_that_is_not_known_somebody_else_is_told(
     assert mail_server.to == [["duty@x.example"]]
     (told,) = telling.said("notice.otherwise")
     assert (told["on_call"], told["to"]) == ("Duty", "duty@x.example")
-    assert told["reason"] == (str(found) if found else "nobody is on call")
+    reasons = {NotKnown: "it answered 503", OverflowError: "it could not be found out (OverflowError)"}
+    assert told["reason"] == reasons.get(type(found), "nobody is on call")
 
 
 def test_while_it_is_being_asked_who_is_on_call_others_are_told_first(

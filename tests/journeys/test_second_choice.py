@@ -31,3 +31,13 @@ def test_a_refused_target_is_replaced_by_the_next_and_the_note_says_so(refused: 
     assert "was refused" in view.notes[0]
     assert "instead" in view.notes[0]
     assert [event for event, _ in refused.told].count("writeback.fallback") == 1
+
+
+def test_a_refusal_is_told_to_people_in_words_and_to_the_log_with_the_address(refused: House, vendor: str) -> None:
+    ticket = refused.desk.open_ticket("Router down", "Help!", priority="urgent")
+    refused.quiet()
+    (note,) = refused.desk.view(ticket).notes
+    assert ("/rest/" in note, "/api/" in note, "answered 4" in note) == (False, False, False)
+    (told,) = refused.said("writeback.refused")
+    if vendor == "jira":  # Zendesk's was refused by our own list of its groups, before anything was sent
+        assert told["answer"] == f"PUT /rest/api/2/issue/{ticket} answered 400"

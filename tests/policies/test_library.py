@@ -218,7 +218,7 @@ def test_complex_price_negotiations_of_large_customers_go_to_the_sales_director(
         ("pause_while: [pending]", "pause_while: [pending, on_hold]"),
         ("no_human_activity_for: 27h", "unanswered_for: 27h"),
         ("unanswered_for: 2h", "unanswered_for: 2h clock"),
-        ("mode: note ", "priority: {set: urgent} "),
+        ("name: Managing director\n", "name: Managing director\n    priority: {set: urgent}\n"),
         ("{country: US}", "{country: CA}"),
         ("level: 3, not_taken_for: 18h", "level: 3, at_level_for: 18h"),
         ("forms: [Offer, Price negotiation]", "forms: [Offer, Complaint]"),

@@ -70,7 +70,7 @@ def test_what_cannot_be_read_is_no_order(say: Any, text: str, _reason: str) -> N
 
 WHO = [
     ("tom", False, True, "an agent, internally"),
-    ("tom", None, True, "the vendor does not say who reads it"),
+    ("tom", None, False, "the vendor does not say who reads it"),
     ("tom", True, False, "the customer would read it"),
     ("ana", False, False, "the requester"),
     ("bot", False, False, "a program"),

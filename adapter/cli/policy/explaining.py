@@ -62,6 +62,9 @@ def explain_ticket(
         explanation = _invented(policy, file, said, tools.clock())
     else:
         found = _remembered(tools, ticket, policy_name, said, config)
+        if found.case.level > found.policy.top:
+            stands = f"{ticket} stands at level {found.case.level}"
+            raise Unavailable(f"{stands}; the policy {found.policy.name} has {found.policy.top} levels")
         explanation, remarks = explain(found.policy, found.case, found.facts, found.at), found.remarks
     click.echo(told(explanation, remarks, full=full), nl=False)
 
