@@ -10,7 +10,7 @@ from policies.commands import Target
 from policies.levels import Level
 from policies.policy import Policy
 from policies.rungs import BRANCHES
-from policies.source import Node, PolicyError, Problem, nearest, read
+from policies.source import MAX_PROBLEMS, Node, PolicyError, Problem, nearest, read
 
 
 def unfit(policy: Policy, source: str, vendors: Mapping[str, Connector]) -> tuple[str, ...]:
@@ -20,7 +20,9 @@ def unfit(policy: Policy, source: str, vendors: Mapping[str, Connector]) -> tupl
         return ()
     root, _ = read(policy.text)
     problems = list(dict.fromkeys(_problems(root, vendors)))
-    return tuple(str(PolicyError([problem], policy.text, source)) for problem in problems)
+    shown = [str(PolicyError([problem], policy.text, source)) for problem in problems[:MAX_PROBLEMS]]
+    more = len(problems) - len(shown)
+    return (*shown, f"{source}: and {more} more targets are wrong") if more else tuple(shown)
 
 
 def _fits(level: Level, vendors: Mapping[str, Connector]) -> bool:

@@ -227,11 +227,11 @@ def public_holidays(country: str, region: str | None, years: Iterable[int]) -> d
     """Return a country's or region's holidays, with English names. Raises ValueError with a sentence."""
     import holidays  # here: the import is slow, and a stored policy does without
 
-    known = holidays.list_supported_countries()
-    if country not in known:
+    if country not in set(holidays.registry.EntityLoader.get_country_codes()):  # the list with regions loads them all
         raise ValueError(f'there is no country "{country}"; write two letters, such as DE')
-    if region is not None and region not in known[country]:
-        raise ValueError(f'{country} has no region "{region}"; known here: {", ".join(known[country]) or "none"}')
+    regions = getattr(holidays, country).subdivisions if region is not None else ()
+    if region is not None and region not in regions:
+        raise ValueError(f'{country} has no region "{region}"; known here: {", ".join(regions) or "none"}')
     # without a language the names, and with them the revision, would depend on the machine's locale
     found = holidays.country_holidays(country, subdiv=region, years=years, language="en_US")
     return dict(sorted(found.items()))

@@ -109,8 +109,10 @@ def reasons(policy: Policy, answers: Answers) -> tuple[Reason, ...]:
         live = tuple(branch for branch in branches if branch.conflict is None and branch.causes)
         at = _place(policy, rule) if rule.implied else ("rules", index)
         size, bulk = sum(branch.size for branch in live), sum(branch.bulk for branch in live)
-        ways = {"branches": branches, "live": live, "size": size, "bulk": bulk}
-        found.append(Reason(rule=rule, index=index, at=at, top=policy.top, **ways))
+        reason = Reason(
+            rule=rule, index=index, at=at, top=policy.top, branches=branches, live=live, size=size, bulk=bulk
+        )
+        found.append(reason)
     return tuple(found)
 
 

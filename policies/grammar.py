@@ -85,15 +85,16 @@ def a_level(top: int | None, least: int = 1) -> Shape[int]:
 
 
 def limited(most: int, what: str, several: Shape[T]) -> Shape[T]:
-    """Read a list only if it is no longer than any that makes sense."""
+    """Read a list, or named entries, only if there are no more of them than make sense."""
 
     def read(node: Node) -> T:
-        items = node.items or ()
-        if len(items) > most:
-            raise Fault(items[most].problem(f"at most {most} {what} fit here; this list has {len(items)}"))
+        entries = node.items or [key for key, _ in node.pairs or ()]
+        if len(entries) > most:
+            raise Fault(entries[most].problem(f"at most {most} {what} fit here, and these are {len(entries)}"))
         return several(node)
 
-    return Shape(read, {**several.schema, "maxItems": most})
+    bound = "maxProperties" if several.schema.get("type") == "object" else "maxItems"
+    return Shape(read, {**several.schema, bound: most})
 
 
 # --- where it applies ---------------------------------------------------------------------------------------------

@@ -43,6 +43,8 @@ from policies.source import Fault, Node, Problem, nearest
 GRAMMAR = 1
 """The version of the grammar; it is part of every revision."""
 
+MOST_CALENDARS = 100
+
 ALWAYS = Calendar(name="always", timezone="UTC", hours=(((0, DAY),),) * 7)
 """A calendar that every policy has."""
 
@@ -73,9 +75,7 @@ def independent(holidays: Holidays) -> tuple[Shapes, Shapes]:
     may: Shapes = {
         "owner": text.meaning("Whom to ask about this policy."),
         "review_by": day.meaning("After this day `policy check` warns."),
-        "calendars": table(_calendar_name, lambda name: grammar.calendar(name, holidays(name))).meaning(
-            "What time counts."
-        ),
+        "calendars": _calendars(holidays).meaning("What time counts."),
         "severity": grammar.severity,
         "customers": tiers.meaning("Tiers of customers; the first that matches wins."),
         "frustration": signs.frustration,
@@ -84,6 +84,11 @@ def independent(holidays: Holidays) -> tuple[Shapes, Shapes]:
         **dict.fromkeys(("defaults", "come_down", "guards", "tests"), itself),
     }
     return needs, may
+
+
+def _calendars(holidays: Holidays) -> Shape[dict[str, Calendar]]:
+    several = table(_calendar_name, lambda name: grammar.calendar(name, holidays(name)))
+    return grammar.limited(MOST_CALENDARS, "calendars", several)
 
 
 def referring(names: Names) -> Shapes:

@@ -27,7 +27,7 @@ from policies.policy import Example, Policy
 
 MOST_LOOKS = 1000
 """At the ticket of one test; a month that is looked at every hour needs fewer."""
-MOST_ASKED = 250_000
+MOST_ASKED = 200_000
 """How many questions all looks of a policy's tests ask together; hundreds of tests of a hundred rules ask fewer."""
 _PER_LOOK = 60  # questions could be asked in the time that the rest of a look takes
 

@@ -182,7 +182,7 @@ def test_messages_are_not_asked_for_before_the_ticket_is_known_to_be_in_scope(sa
 # --- commands are staff's, and only where the customer cannot have written them -----------------------------
 COMMANDS = [
     ("tom", "/escalate 3", False, True, "an internal note that begins with it"),
-    ("tom", "/escalate 3", None, True, "a project without customers"),
+    ("tom", "/escalate 3", None, False, "a comment of which nobody said who reads it"),
     ("tom", "/escalate 3", True, False, "a public reply"),
     ("tom", "Hello,\n\nFrom: Ana\n/escalate 3", False, False, "a forwarded mail"),
     ("ana", "/escalate 3", False, False, "the customer"),

@@ -12,7 +12,8 @@ from adapter.cli.policy.junit import Suite, junit
 from adapter.cli.tools import Tools, plainly
 from adapter.texts import text_of
 from policies.document import parse
-from policies.simulate import ExampleResult, play
+from policies.effort import Effort
+from policies.simulate import MOST_ASKED, ExampleResult, play
 from policies.source import PolicyError
 
 _WIDTH = 100
@@ -52,9 +53,9 @@ def _played(tools: Tools, file: Path, wanted: str) -> Suite:
     click.echo(f"{file}: {policy.name}, revision {policy.revision}")
     begun = tools.clock()
     chosen = [example for example in policy.examples if wanted.casefold() in example.name.casefold()]
-    results = []
+    results, effort = [], Effort(MOST_ASKED)
     for example in chosen:
-        results.append(play(policy, example))
+        results.append(play(policy, example, effort))
         _show(results[-1])
     if not policy.examples:
         click.echo("  it has no tests")
