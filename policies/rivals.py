@@ -117,10 +117,12 @@ def _clash(first: Reason, second: Reason, effort: Effort) -> tuple[int, list[Par
     asked = Step.REQUESTED_LEVEL in (first.rule.go_to, second.rule.go_to)
     if first.rule.wait_if != second.rule.wait_if or asked:
         return None
+    theirs = [(b, _moments(b)) for b in second.live]
     for a in first.live:
         effort.spend(second.effort(a))
-        for b in second.live:
-            shared = _same_moment(a, b)
+        mine = _moments(a)
+        for b, others in theirs:
+            shared = _same_moment(a, mine, b, others)
             if not shared or not a.meets(b):
                 continue
             for level in set(first.climbs(a)) & set(second.climbs(b)):
@@ -137,11 +139,15 @@ def _special(first: Reason, a: Branch, second: Reason, b: Branch, level: int, ef
     return any(here.implies(wide) for wide in second.live) or any(there.implies(wide) for wide in first.live)
 
 
-def _same_moment(a: Branch, b: Branch) -> frozenset[str]:
+def _moments(branch: Branch) -> frozenset[str]:
+    """Return the causes that come about at a moment of their own, as a length of time does when it is over."""
+    return frozenset(cause for cause in branch.causes if cause not in STATES and not cause.startswith("custom."))
+
+
+def _same_moment(a: Branch, mine: frozenset[str], b: Branch, others: frozenset[str]) -> frozenset[str]:
     """Return the names of the causes that make both branches true at one moment; none if they wait for other things."""
-    moments = [frozenset(c for c in x.causes if c not in STATES and not c.startswith("custom.")) for x in (a, b)]
-    shared = moments[0] if any(moments) else a.causes & b.causes
-    if any(moments) and moments[0] != moments[1]:
+    if mine != others:
         return frozenset()
+    shared = mine or a.causes & b.causes
     same = frozenset(cause.split()[0] for cause in shared if a.ranges[cause] == b.ranges[cause])
-    return same if len(same) == len(shared) or not any(moments) else frozenset()
+    return same if len(same) == len(shared) or not mine else frozenset()

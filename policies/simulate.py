@@ -6,9 +6,10 @@ written is taken as written, and comes back as the echo it would be. The keys of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from textwrap import shorten
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,6 +30,8 @@ MOST_LOOKS = 1000
 """At the ticket of one test; a month that is looked at every hour needs fewer."""
 MOST_ASKED = 200_000
 """How many questions all looks of a policy's tests ask together; hundreds of tests of a hundred rules ask fewer."""
+MOST_FAILURES = 20
+_LONGEST_FAILURE = 1000
 _PER_LOOK = 60  # questions could be asked in the time that the rest of a look takes
 
 _OURSELVES = Actor(id="stepladder", role=Role.OURS, name="Stepladder")
@@ -69,7 +72,7 @@ def play(policy: Policy, example: Example, effort: Effort | None = None) -> Exam
     try:
         life = _Play(policy, example, effort)
         unheard = life.unheard
-        failures = tuple(life.failures())
+        failures = _few(list(life.failures()))
     except TooMany:
         failures = ("it was not played to its end: the tests of this policy take too long together; shorten them",)
     except Stuck as stuck:
@@ -78,6 +81,12 @@ def play(policy: Policy, example: Example, effort: Effort | None = None) -> Exam
         failures += tuple(f"the order {order}" for order in unheard)
     remarks = tuple(f"the order {order}" for order in unheard if order.never)
     return ExampleResult(name=example.name, failures=failures, where=example.where, remarks=remarks)
+
+
+def _few(failures: Sequence[str]) -> tuple[str, ...]:
+    shown = tuple(shorten(failure, _LONGEST_FAILURE, placeholder=" …") for failure in failures[:MOST_FAILURES])
+    more = len(failures) - len(shown)
+    return (*shown, f"and {more} more expectations are not met") if more else shown
 
 
 def lived(policy: Policy, example: Example, until: datetime) -> tuple[Case, tuple[Event, ...], Facts]:

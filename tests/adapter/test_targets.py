@@ -74,3 +74,10 @@ def test_a_vendor_that_is_not_there_is_told_with_a_guess() -> None:
     found = check(text, "policy.yaml", VENDORS, NOW).problems
     assert 'policy.yaml:3:14: applies_to: there is no vendor "zendesc"' in found[0]
     assert 'did you mean "zendesk"?' in found[0]
+
+
+def test_of_hundreds_of_wrong_targets_the_first_hundred_are_shown() -> None:
+    wrong = ", ".join(f"p{number}: {{grup: Billing}}" for number in range(150))
+    found = problems("{billing: {group: Billing}}", f"{{{wrong}}}")
+    assert len(found) == 101
+    assert found[-1] == "policy.yaml: and 50 more targets are wrong"

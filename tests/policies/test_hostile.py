@@ -217,3 +217,13 @@ def test_a_test_that_is_played_alone_has_the_whole_effort() -> None:
     spent = Effort(0)
     assert "shorten them" in play(policy, policy.examples[0], spent).failures[0]
     assert play(policy, policy.examples[0]) == play(policy, policy.examples[0], Effort(MOST_ASKED))
+
+
+def test_of_hundreds_of_failures_a_few_are_shown_in_a_few_words() -> None:
+    times = ", ".join(f'{{at: "{10 + n // 60}:{n % 60:02}", level: 2}}' for n in range(300))
+    one = f'- {{name: t, ticket: {{site: desk, created: "2027-03-01 09:00"}}, expect: [{times}]}}\n'
+    never = rules(1, lambda _: f"not: {{unanswered_for: 1s}}, reopens: 3, tags: [{each('t#', 900)}]")
+    (result,) = run_examples(parse(text(never, more=f"tests:\n{one}")))
+    assert len(result.failures) == 21
+    assert result.failures[-1] == "and 280 more expectations are not met"
+    assert max(map(len, result.failures)) <= 1000
