@@ -199,7 +199,7 @@ class Life:
         return say.said(name, minute, who, text, public=public)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, derandomize=True)
 @given(text=policies(), acts=LIFE)
 def test_living_by_next_looks_is_living_minute_by_minute(say: Any, text: str, acts: list[tuple[int, str]]) -> None:
     stepping, jumping = Life(say, text, acts), Life(say, text, acts)
@@ -215,7 +215,7 @@ def test_living_by_next_looks_is_living_minute_by_minute(say: Any, text: str, ac
     assert jumping.log == stepping.log
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, derandomize=True)
 @given(text=policies(), acts=LIFE, silence=st.integers(1, 3000))
 def test_after_any_silence_one_look_makes_one_move_at_most(
     say: Any, text: str, acts: list[tuple[int, str]], silence: int
@@ -232,7 +232,7 @@ def test_after_any_silence_one_look_makes_one_move_at_most(
     assert len(occasions) == len(set(occasions))  # no reminder is made up for
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, derandomize=True)
 @given(text=policies(), acts=LIFE)
 def test_every_hold_has_a_reason_and_time_ends_it_or_somebody_does(
     say: Any, text: str, acts: list[tuple[int, str]]
