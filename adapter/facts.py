@@ -66,6 +66,5 @@ class FactFinder:
 
 def _takes_turns(level: Level) -> bool:
     """Say whether a level chooses among people; counting moves for other levels would be for nothing."""
-    places = [*level.places.values(), *(level.out_of_hours.places.values() if level.out_of_hours else ())]
-    targets = [target for place in places for target in place.every()]
+    targets = [target for places in level.arrangements for place in places.values() for target in place.every()]
     return any("assign" in target for target in (*targets, *(t for some in level.fallbacks.values() for t in some)))

@@ -27,8 +27,7 @@ def unfit(policy: Policy, source: str, vendors: Mapping[str, Connector]) -> tupl
 
 def _fits(level: Level, vendors: Mapping[str, Connector]) -> bool:
     """Say whether nothing is wrong, without reading the text again to find out where."""
-    other = level.out_of_hours.places if level.out_of_hours is not None else {}
-    sites = [at.partition("/") for at in (*level.places, *level.fallbacks, *other)]
+    sites = [at.partition("/") for places in (*level.arrangements, level.fallbacks) for at in places]
     return all(
         vendor in vendors
         and not any(map(vendors[vendor].check_target, (*level.targets(vendor, site), *level.fallback(vendor, site))))

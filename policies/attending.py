@@ -65,7 +65,7 @@ def asked_to_confirm(scene: Scene, verdicts: Sequence[Verdict], held: Sequence[H
     """Return the messages to those who may confirm a move that is held for them, once for each such hold."""
     if not held:
         return ()
-    new = (h for h in held if waits_for_confirmation(h) and f"{h.rule} → {h.level}" not in scene.case.asked)
+    new = (h for h in held if waits_for_confirmation(h) and h.move not in scene.case.asked)
     found = {v.rule.name: "; ".join(in_words(a) for a in v.finding.support) for v in verdicts}
     return tuple(written for hold in new if (written := _asked(scene, hold, found.get(hold.rule, ""))) is not None)
 

@@ -74,6 +74,11 @@ class Hold:
     until: datetime | None = None
     since: datetime | None = None
 
+    @property
+    def move(self) -> str:
+        """The move it keeps, as a case remembers it."""
+        return f"{self.rule} → {self.level}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:

@@ -99,7 +99,7 @@ def _asked(policy: Policy) -> Iterator[tuple[str, str, Place]]:
     for need in gate.need if gate is not None else ():
         yield need, "guards", ("guards", "evidence")
     for level in policy.levels:
-        for place in (*level.places.values(), *(level.out_of_hours.places.values() if level.out_of_hours else ())):
+        for place in (place for places in level.arrangements for place in places.values()):
             yield from ((branch.field, named(level), ("levels", level.number - 1)) for branch in place.branches)
 
 

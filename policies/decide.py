@@ -14,8 +14,8 @@ from policies.attending import asked_to_confirm, attended, silenced, told_by_rul
 from policies.case import CONVERSATION, HISTORY, Case, Decision, End, Facts, Hold, Needs
 from policies.choosing import Choice, chosen, on_trial, way_down
 from policies.consent import waits_for_confirmation
-from policies.descent import NO_DESCENT, descent
-from policies.echoes import by_its_requester, judged, recognised
+from policies.descent import NO_DESCENT, descent, was_at
+from policies.echoes import judged, recognised
 from policies.handoff import explained
 from policies.holds import SIBLINGS, SIBLINGS_WAIT
 from policies.ladder import adopted, followed, has_ended, in_scope
@@ -64,7 +64,7 @@ def decide(
 
 def _unheard(case: Case, events: Sequence[Event], history: Sequence[Event]) -> tuple[Event, ...]:
     """Return the events that are not stored yet, in order, each with its true author."""
-    judged_ones = {event.id: by_its_requester(judged(event, case.wrote), case.ticket) for event in events}
+    judged_ones = {event.id: judged(event, case.wrote) for event in events}
     known = {event.id for event in history}
     unheard = (event for event in judged_ones.values() if event.id not in known)
     return tuple(sorted(unheard, key=lambda event: event.sort_key))
@@ -179,6 +179,8 @@ def _stayed(scene: Scene, found: Survey, choice: Choice) -> Decision | Needs:
     case = _wanting(after_firing(scene.case, counted, scene.now), choice)
     if way is not None:
         place = placement(scene.policy.level(way.go_to), scene.moment(case))
+        if place.needs and not was_at(case, way.go_to):
+            return Needs(fields=place.needs)
         down = descended(scene._replace(case=case), below, way, place)
         look = _first(scene, _ahead(scene, down.case))
         return replace(down, trace=trace, next_look=look, notices=(*down.notices, *told))
@@ -204,7 +206,7 @@ def _kept(case: Case, held: tuple[Hold, ...], calm: Mapping[str, datetime]) -> C
 
 def _wanting(case: Case, choice: Choice) -> Case:
     """Remember since when the kept moves are wanted, and of which of them people were asked to confirm them."""
-    waiting = {f"{hold.rule} → {hold.level}" for hold in choice.held if waits_for_confirmation(hold)}
+    waiting = {hold.move for hold in choice.held if waits_for_confirmation(hold)}
     asked = tuple(sorted({*case.asked, *waiting} & choice.wanted.keys()))
     if (choice.wanted, asked) == (case.wanted, case.asked):
         return case

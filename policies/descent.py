@@ -9,7 +9,7 @@ from datetime import datetime
 from policies.case import Before, Case
 from policies.commands import Mode, Take, Target
 from policies.conditions import Finding, Moment, leaves
-from policies.holds import turns_at
+from policies.holds import turns_at, unknown
 from policies.ladder import OTHER_NAMES
 from policies.levels import Level
 from policies.model import Priority, Ticket
@@ -50,8 +50,7 @@ def descent(policy: Policy, case: Case, moment: Moment) -> Descent:
     needs = frozenset[str]()
     for way in ways:
         found = way.when.ask(moment)
-        if found.value is None:
-            needs |= found.needs - moment.fetched
+        needs |= unknown(way.when, moment)
         turns = turns_at(way.when, moment)
         looks += [turns] if turns is not None else []
         if not found.value:
@@ -95,6 +94,11 @@ def _written(target: Target) -> Iterator[str]:
     for name in fields if isinstance(fields, Mapping) else ():
         known = OTHER_NAMES.get(name, name)
         yield known if comparable(known) else f"custom.{known}"
+
+
+def was_at(case: Case, level: int) -> bool:
+    """Say whether the ticket stood at a level before we brought it to where it is."""
+    return any(before.level_before == level for before in case.before)
 
 
 def given_back(case: Case, go_to: int) -> Before:

@@ -122,6 +122,11 @@ class Level:
     note: str | None = None
     mode: Mode | None = None
 
+    @property
+    def arrangements(self) -> tuple[Places, ...]:
+        """Its places, and those that count out of hours."""
+        return (self.places, self.out_of_hours.places if self.out_of_hours is not None else {})
+
     def target(self, vendor: str, site: str) -> Target:
         """Where this level lives at one site, whatever the ticket; empty if the policy names nothing for it."""
         place = at_site(self.places, vendor, site)
@@ -130,7 +135,7 @@ class Level:
     def targets(self, vendor: str, site: str) -> tuple[Target, ...]:
         """Every target that a ticket of this site may get at this level, but those for when one is refused."""
         found: list[Target] = []
-        for places in (self.places, self.out_of_hours.places if self.out_of_hours else {}):
+        for places in self.arrangements:
             place = at_site(places, vendor, site)
             found += place.every() if place is not None else ()
         return tuple(found)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from policies.case import Case, Decision
 from policies.commands import Command, Line, Mode, Note, Occasion, Recipient, Span, Speech, Take
-from policies.descent import Descent, given_back, priority_before, unchanged
+from policies.descent import Descent, given_back, priority_before, unchanged, was_at
 from policies.handoff import MARK, in_words
 from policies.levels import Level
 from policies.model import Priority
@@ -70,7 +70,7 @@ def _why(scene: Scene, found: Descent, way: ComeDown) -> str:
 
 def _command(scene: Scene, level: Level, way: ComeDown, place: Placement, why: str) -> Command:
     case = scene.case
-    before, been_there = given_back(case, way.go_to), _was_at(case, way.go_to)
+    before, been_there = given_back(case, way.go_to), was_at(case, way.go_to)
     restore = unchanged(case, before) if been_there else {}
     moves = not been_there and level.take is Take.OWNERSHIP
     priority = priority_before(case, before) if been_there else None
@@ -89,11 +89,6 @@ def _command(scene: Scene, level: Level, way: ComeDown, place: Placement, why: s
         fallbacks=place.fallbacks if moves else (),
         restore=restore,
     )
-
-
-def _was_at(case: Case, level: int) -> bool:
-    """Say whether the ticket stood at a level before it came to where it is."""
-    return any(before.level_before == level for before in case.before)
 
 
 def _changed(scene: Scene, level: Level, restored: bool, priority: Priority | None) -> str:
