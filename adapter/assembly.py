@@ -23,6 +23,7 @@ from adapter.cli.tools import Unavailable
 from adapter.facts import FactFinder, Limits
 from adapter.intake import Intake
 from adapter.journal import Journal, Watcher
+from adapter.keepsakes import Keepsakes
 from adapter.mail import SmtpPostbox
 from adapter.messenger import Messenger, unheard
 from adapter.on_call import schedules
@@ -144,7 +145,8 @@ def build(settings: Settings, *watchers: Watcher, clock: Clock = system_clock) -
     journal = Journal(*watchers)
     store = SqlStore(Database(settings.database, settings.server.threads + settings.worker.threads + 4))
     vendors = discover()
-    sites = Sites(Post(name, vendors[site.vendor], site, journal) for name, site in settings.sites.items())
+    keeper = Keepsakes(settings.file.absolute().parent / "keepsakes.json")
+    sites = Sites(Post(name, vendors[site.vendor], site, keeper, journal) for name, site in settings.sites.items())
     shelf, outbox = Shelf(store.policy_text), Outbox(journal, timedelta(seconds=settings.worker.settle))
     postbox = SmtpPostbox(settings.mail) if settings.mail else None
     messenger = Messenger(store, sites, postbox, schedules(settings.on_call), journal, clock)

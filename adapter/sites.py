@@ -9,7 +9,7 @@ from datetime import datetime
 
 from adapter.brakes import Brake, Resting
 from adapter.journal import Journal
-from connectors.contract import Client, Connector, Site, SiteSettings, TryLater
+from connectors.contract import Client, Connector, Keeper, Site, SiteSettings, TryLater
 from policies.commands import Mode
 from policies.model import TicketRef
 
@@ -17,8 +17,16 @@ from policies.model import TicketRef
 class Post:
     """One site as the rooms use it."""
 
-    def __init__(self, name: str, connector: Connector, settings: SiteSettings, journal: Journal | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        connector: Connector,
+        settings: SiteSettings,
+        keeper: Keeper,
+        journal: Journal | None = None,
+    ) -> None:
         self._journal = journal or Journal()
+        self._keeper = keeper
         self.connector = connector
         self.site = Site(name=name, settings=settings, account=settings.account)
         self.brake = Brake()
@@ -35,7 +43,7 @@ class Post:
         """Return the way out, opened at first use."""
         with self._lock:
             if self._client is None:
-                self._client = self.connector.connect(self.site)
+                self._client = self.connector.connect(self.site, self._keeper)
             return self._client
 
     def close(self) -> None:

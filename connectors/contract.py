@@ -6,7 +6,7 @@ Everything is a pure function except `Client`, which is the only thing that talk
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import ip_address
@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from connectors.upkeep import Finding, Step, Uses
 from policies.commands import Command, Mode, Note, Target
 from policies.model import JSON, Event, Ticket, TicketRef
 
@@ -189,6 +190,24 @@ class Outcome:
     requests: int = 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """A ticket that the vendor says was changed, and when last."""
+
+    ref: TicketRef
+    at: datetime
+
+
+class Keeper(Protocol):
+    """Keeps what a vendor renews and what must outlive this process, such as a refresh token. It is never shown."""
+
+    def load(self, site: str) -> Mapping[str, str]:
+        """Return what was kept for a site; empty if nothing was."""
+
+    def save(self, site: str, kept: Mapping[str, str]) -> None:
+        """Keep this for a site, on the disk when it returns, in place of what was kept before."""
+
+
 class Client(Protocol):
     """The only part that talks to the vendor. Safe to use from several threads."""
 
@@ -197,6 +216,18 @@ class Client(Protocol):
 
     def names(self) -> Mapping[str, str]:
         """Return names by `kind:id` for groups, people and so on; cached, so nearly always free."""
+
+    def settings(self) -> SiteSettings:
+        """Return the site's settings with names of fields, statuses and priorities turned into ids; cached."""
+
+    def asked(self) -> int:
+        """Return how many requests this thread has sent so far."""
+
+    def changed_since(self, since: datetime) -> Iterator[Changed]:
+        """Yield the tickets changed at or after a moment, the earliest change first. Raises TryLater on the way."""
+
+    def cannot_see(self) -> tuple[str, ...]:
+        """Return sentences: which changes `changed_since` does not show, with the rights that we have."""
 
     def fetch(self, ref: TicketRef, fields: frozenset[str], now: datetime) -> Sequence[Event]:
         """Ask for the ticket: one FETCHED event with a full picture, and COMMENTED ones if `conversation` is wanted.
@@ -234,4 +265,10 @@ class Connector:
     #: sentences about what is wrong with a policy's target for this vendor
     check_target: Callable[[Target], tuple[str, ...]]
     #: open the way out
-    connect: Callable[[Site], Client]
+    connect: Callable[[Site, Keeper], Client]
+    #: the settings with an administrator's credentials in place of ours (e-mail or nothing, token); never stored
+    as_admin: Callable[[SiteSettings, str | None, SecretStr], SiteSettings] | None = None
+    #: create or mend what the site needs; the last argument says whether only to tell what would be done
+    set_up: Callable[[Site, Uses, bool], Iterator[Step]] | None = None
+    #: what is wrong, and who would hear of our writes
+    examine: Callable[[Site, Uses, datetime], Iterator[Finding]] | None = None

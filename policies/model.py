@@ -144,6 +144,7 @@ class Ticket:
     channel: str | None = None
     custom: Mapping[str, str | None] = field(default_factory=dict)  # other fields named in stepladder.toml
     portal: bool | None = None  # may a requester read comments that are not marked internal?
+    exposed: str | None = None  # who outside may read internal notes, as words: "Globex, who shares the ticket"
     created_at: datetime | None = None
     due_at: datetime | None = None  # the date that was promised, where the ticket carries one
     sla_breach_at: datetime | None = None  # when the vendor's own promise breaks next; None: none is running

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from connectors.contract import Client, Connector, Site
+from connectors.contract import Client, Connector, Keeper, Site
 from connectors.jira import webhook, writeback
 from connectors.jira.settings import JiraSettings
 
 
-def _connect(site: Site) -> Client:
+def _connect(site: Site, keeper: Keeper) -> Client:
     from connectors.jira.client import connect
 
-    return connect(site)
+    return connect(site, keeper)
 
 
 CONNECTOR = Connector(

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from connectors.calls import CREDENTIALS_PATIENCE
-from connectors.contract import Call, Outcome, Refused, Site, TryLater
+from connectors.contract import Call, Keeper, Outcome, Refused, Site, TryLater
 from connectors.jira.answers import conversation, fetched, inline_comments, people_of, public_authors
 from connectors.jira.comments import Comments
 from connectors.jira.customers import Customers
@@ -34,16 +34,19 @@ _LINKED = "linked_issue"
 
 
 def connect(
-    site: Site, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    site: Site,
+    keeper: Keeper,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> JiraClient:
     """Open the way to one Jira site; nothing is asked yet."""
-    return JiraClient(site, clock, sleep)
+    return JiraClient(site, keeper, clock, sleep)
 
 
 class JiraClient:
     """One Jira site, safe to use from several threads."""
 
-    def __init__(self, site: Site, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+    def __init__(self, site: Site, keeper: Keeper, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
         self._site = site
         self._account = site.account or site.settings.account
         self._line = line = Line(site, lambda: _dial(settings_of(site)), sleep)

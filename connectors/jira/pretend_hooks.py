@@ -12,7 +12,7 @@ from typing import Any
 from connectors.jira.pretend import PretendSite
 from connectors.jira.pretend_links import LINK_TYPES
 from connectors.jira.records import OURS
-from connectors.sandboxing import Envelope
+from connectors.postman import Envelope
 
 
 class Webhooks:

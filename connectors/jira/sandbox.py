@@ -18,13 +18,15 @@ from typing import Any, Literal
 
 from flask import Flask, Response, request
 
+from connectors.faults import Faults, befall
 from connectors.jira.picture import level_in
 from connectors.jira.pretend import DONE, PRIORITY_WORDS, STATUS_WORDS, PretendSite
 from connectors.jira.pretend_api import ROUTES, Answer, Asked
 from connectors.jira.pretend_hooks import Webhooks
 from connectors.jira.pretend_links import No, sla
 from connectors.jira.records import AGENT, FIELDS, OURS, PEOPLE, REQUESTER, STATUSES
-from connectors.sandboxing import Authority, Faults, Postman, Recorded, Served, View, befall
+from connectors.postman import Postman
+from connectors.sandboxing import Authority, Recorded, Served, View
 
 Deployment = Literal["cloud", "datacenter"]
 EMAIL = "stepladder@example.com"

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import requests
 
 from connectors.calls import CREDENTIALS_PATIENCE, patiently
-from connectors.contract import Call, Outcome, Refused, Site, TryLater
+from connectors.contract import Call, Keeper, Outcome, Refused, Site, TryLater
 from connectors.zendesk.answers import (
     conversation,
     fetched,
@@ -42,16 +42,19 @@ _SIDELOADS = "users,groups,organizations,comment_count,metric_sets"
 
 
 def connect(
-    site: Site, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    site: Site,
+    keeper: Keeper,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> ZendeskClient:
     """Open the way to one Zendesk account; nothing is asked yet."""
-    return ZendeskClient(site, clock, sleep)
+    return ZendeskClient(site, keeper, clock, sleep)
 
 
 class ZendeskClient:
     """One Zendesk account, safe to use from several threads."""
 
-    def __init__(self, site: Site, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+    def __init__(self, site: Site, keeper: Keeper, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
         self._site = site
         self._settings = cast(ZendeskSettings, site.settings)
         self._sleep = sleep

@@ -21,7 +21,9 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 
-from connectors.sandboxing import Authority, Envelope, Faults, Postman, Recorded, Served, View, befall
+from connectors.faults import Faults, befall
+from connectors.postman import Envelope, Postman
+from connectors.sandboxing import Authority, Recorded, Served, View
 from connectors.zendesk.pretend import Account, level_of
 from connectors.zendesk.pretend_api import READS, Answer, Asked
 from connectors.zendesk.records import (

@@ -45,6 +45,7 @@ from connectors.contract import (
     TryLater,
     Unreadable,
 )
+from connectors.sandboxing import Pocket
 from policies.commands import Command, Mode
 from policies.document import dump, parse
 from policies.model import (
@@ -383,9 +384,9 @@ def build_bench(store: SqlStore, clock: Clock, told: list[tuple[str, dict[str, o
             read=read,
             plan=plan,
             check_target=lambda target: (),
-            connect=lambda site: vendor,
+            connect=lambda site, _: vendor,
         )
-        post = Post(name, connector, settings)
+        post = Post(name, connector, settings, Pocket())
         post.brake._spread = lambda least, most: least
         sites, woken = Sites([post]), list[TicketRef]()
         limits = Limits(moves_in_10_minutes=moves, adoptive_per_hour=adoptive)

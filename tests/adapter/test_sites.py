@@ -13,6 +13,7 @@ from adapter.brakes import Resting
 from adapter.sites import Post
 from connectors import discover
 from connectors.contract import SiteSettings, TryLater
+from connectors.sandboxing import Pocket
 from policies.commands import Mode
 
 NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
@@ -40,8 +41,9 @@ class Desk:
 
 
 def post(desk: Any, mode: Mode = Mode.ACT, account: str | None = None) -> Post:
-    connector = dataclasses.replace(next(iter(discover().values())), connect=lambda site: desk)
-    return Post("acme", connector, SiteSettings(vendor="desk", url="https://desk.example", mode=mode, account=account))
+    connector = dataclasses.replace(next(iter(discover().values())), connect=lambda site, _: desk)
+    settings = SiteSettings(vendor="desk", url="https://desk.example", mode=mode, account=account)
+    return Post("acme", connector, settings, Pocket())
 
 
 def refusals(count: int) -> list[TryLater]:

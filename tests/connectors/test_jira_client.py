@@ -15,6 +15,7 @@ import requests
 
 from connectors.calls import VendorAnswer
 from connectors.contract import Call, Outcome, Refused, Site, TryLater
+from connectors.faults import Fault
 from connectors.jira import CONNECTOR
 from connectors.jira.answers import failure
 from connectors.jira.client import JiraClient, connect
@@ -22,7 +23,7 @@ from connectors.jira.records import FIELDS, LEVEL_FIELD
 from connectors.jira.sandbox import Sandbox, build
 from connectors.jira.settings import JiraSettings
 from connectors.jira.writeback import plan
-from connectors.sandboxing import Authority, Fault
+from connectors.sandboxing import Authority, Pocket
 from policies.commands import Command, Line, Note, Span, Take
 from policies.model import Event, Kind, Priority, Role, Ticket, TicketRef
 
@@ -78,7 +79,7 @@ def made(authority: Authority, deployment: Literal["cloud", "datacenter"] = "clo
     settings = JiraSettings(**{**section, **desk.secrets(), "read_timeout": 0.3, **more})
     site = Site(name="here", settings=settings, account=settings.account)
     naps: list[float] = []
-    client = connect(site, sleep=naps.append)
+    client = connect(site, Pocket(), sleep=naps.append)
     yield Bench(desk=desk, site=site, client=client, naps=naps)
     client.close()
     desk.stop()
@@ -422,5 +423,5 @@ def test_threads_do_not_disturb_each_other(cloud: Bench) -> None:
 
 
 def test_the_connector_opens_this_client(cloud: Bench) -> None:
-    client = CONNECTOR.connect(cloud.site)
+    client = CONNECTOR.connect(cloud.site, Pocket())
     assert isinstance(client, JiraClient)

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from connectors.contract import Delivery, Site
+from connectors.faults import Fault
 from connectors.jira import CONNECTOR
 from connectors.jira.client import JiraClient, connect
 from connectors.jira.sandbox import Sandbox, build
 from connectors.jira.settings import JiraSettings
-from connectors.sandboxing import Authority, Fault
+from connectors.sandboxing import Authority, Pocket
 from policies.model import Event, Kind, Role, TicketRef
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -53,7 +54,7 @@ def center(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     section = tomllib.loads(desk.site_toml("here", "act"))["sites"]["here"]
     settings, time = JiraSettings(**{**section, **desk.secrets(), "read_timeout": 0.5}), [0.0]
     site = Site(name="here", settings=settings, account=settings.account)
-    client = connect(site, clock=lambda: time[0])
+    client = connect(site, Pocket(), clock=lambda: time[0])
     yield Bench(desk=desk, site=site, client=client, time=time)
     client.close()
     desk.stop()

@@ -11,12 +11,13 @@ from typing import Any, Literal
 import pytest
 
 from connectors.contract import Alternative, Call, Outcome, Refused, Site, TryLater
+from connectors.faults import Fault
 from connectors.jira.client import JiraClient, connect
 from connectors.jira.directory import Directory
 from connectors.jira.sandbox import Sandbox, build
 from connectors.jira.settings import JiraSettings
 from connectors.jira.writeback import check_target, plan, stands_in
-from connectors.sandboxing import Authority, Fault
+from connectors.sandboxing import Authority, Pocket
 from policies.commands import Command, Line, Mode, Note, Span, Speech, Take
 from policies.model import Named, Priority, Ticket, TicketRef, ticket_from
 
@@ -224,7 +225,7 @@ class Bench:
     def again(self) -> JiraClient:
         """Start anew: whatever the client remembered is gone."""
         self.client.close()
-        self.client = connect(self.site)
+        self.client = connect(self.site, Pocket())
         return self.client
 
     def bugs(self) -> list[dict[str, Any]]:
@@ -240,7 +241,7 @@ def made(authority: Authority, deployment: Literal["cloud", "datacenter"]) -> It
     section = tomllib.loads(desk.site_toml("here", "act"))["sites"]["here"]
     settings = JiraSettings(**section, **desk.secrets(), read_timeout=0.3)
     site = Site(name="here", settings=settings, account=settings.account)
-    bench = Bench(desk=desk, site=site, client=connect(site))
+    bench = Bench(desk=desk, site=site, client=connect(site, Pocket()))
     yield bench
     bench.client.close()
     desk.stop()

@@ -17,7 +17,7 @@ from connectors.jira.client import JiraClient, connect
 from connectors.jira.records import FIELDS, LEVEL_FIELD
 from connectors.jira.sandbox import Sandbox, build
 from connectors.jira.settings import JiraSettings, in_project
-from connectors.sandboxing import Authority
+from connectors.sandboxing import Authority, Pocket
 from policies.commands import Command, Line, Note, Span, Take
 from policies.model import Event, Named, Priority, Role, Status, Ticket, TicketRef
 
@@ -189,7 +189,7 @@ def here(desk: Sandbox) -> Site:
 
 @pytest.fixture
 def client(here: Site) -> Iterator[JiraClient]:
-    client = connect(here)
+    client = connect(here, Pocket())
     yield client
     client.close()
 

@@ -18,7 +18,7 @@ from connectors.jira.client import JiraClient, connect
 from connectors.jira.picture import picture
 from connectors.jira.sandbox import Sandbox, build
 from connectors.jira.settings import JiraSettings
-from connectors.sandboxing import Authority, Served
+from connectors.sandboxing import Authority, Pocket, Served
 from policies.model import Event, Kind, Role, Ticket, TicketRef
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -212,7 +212,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     section = tomllib.loads(desk.site_toml("here", "act"))["sites"]["here"]
     settings = JiraSettings(**section, **desk.secrets(), timezone="Europe/Berlin")
     site = Site(name="here", settings=settings, account=settings.account)
-    bench = Bench(desk=desk, site=site, client=connect(site))
+    bench = Bench(desk=desk, site=site, client=connect(site, Pocket()))
     app = Flask("ear")
     app.post("/hook")(bench.hear)
     served = Served(app)

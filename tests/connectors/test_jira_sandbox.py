@@ -12,11 +12,12 @@ import requests
 from flask import Flask, request
 
 from connectors.contract import Delivery, Site
+from connectors.faults import Fault
 from connectors.jira import CONNECTOR
 from connectors.jira.client import connect
 from connectors.jira.sandbox import Sandbox, build
 from connectors.jira.settings import JiraSettings
-from connectors.sandboxing import Authority, Fault, Served
+from connectors.sandboxing import Authority, Pocket, Served
 from policies.commands import Command, Line, Note, Span, Take
 from policies.model import Change, Event, Kind, Priority, Role, TicketRef
 
@@ -93,7 +94,7 @@ def test_a_story_is_told_by_webhooks(ear: Ear) -> None:
 def test_what_the_requester_wrote_first_is_the_same_fact_by_webhook_and_fetch(ear: Ear) -> None:
     ref = TicketRef(vendor="jira", site="here", id=ear.desk.open_ticket("Printer", "It burns"))
     born, first = ear.events()
-    client = connect(ear.site)
+    client = connect(ear.site, Pocket())
     fetched, told = client.fetch(ref, frozenset({"conversation"}), NOW)
     (alone,) = client.fetch(ref, frozenset(), NOW)
     client.close()
@@ -104,7 +105,7 @@ def test_what_the_requester_wrote_first_is_the_same_fact_by_webhook_and_fetch(ea
 def test_our_own_writes_come_back_as_the_echo_that_was_foretold(ear: Ear) -> None:
     desk = ear.desk
     ticket = desk.open_ticket("Printer", "It burns")
-    client = connect(ear.site)
+    client = connect(ear.site, Pocket())
     ref = TicketRef(vendor="jira", site="here", id=ticket)
     now = client.fetch(ref, frozenset(), NOW)[0].ticket
     assert now is not None

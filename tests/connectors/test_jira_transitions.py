@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from connectors.contract import Call, Outcome, Refused, Site, TryLater
+from connectors.faults import Fault
 from connectors.jira import CONNECTOR
 from connectors.jira.client import JiraClient, connect
 from connectors.jira.sandbox import Sandbox, build
 from connectors.jira.settings import JiraSettings
 from connectors.jira.writeback import plan
-from connectors.sandboxing import Authority, Fault
+from connectors.sandboxing import Authority, Pocket
 from policies.commands import Command, Line, Mode, Note, Span, Take
 from policies.model import Ticket, TicketRef, ticket_from
 
@@ -147,7 +148,7 @@ def bench(authority: Authority, request: pytest.FixtureRequest) -> Iterator[Benc
     section = tomllib.loads(desk.site_toml("here", "act"))["sites"]["here"]
     settings = JiraSettings(**section, **desk.secrets(), read_timeout=0.3)
     site = Site(name="here", settings=settings, account=settings.account)
-    client = connect(site)
+    client = connect(site, Pocket())
     yield Bench(desk=desk, site=site, client=client)
     client.close()
     desk.stop()
@@ -268,7 +269,7 @@ def test_after_a_restart_a_transitions_name_no_longer_says_where_it_led(bench: B
     by_name, by_status = bench.call(ticket, "Escalate this issue"), bench.call(ticket, "Escalated")
     with pytest.raises(TryLater):
         bench.client.carry_out(by_name, ticket)
-    restarted = connect(bench.site)
+    restarted = connect(bench.site, Pocket())
     assert restarted.look(by_name, ticket.ref) is None
     assert restarted.look(by_status, ticket.ref) is not None
     restarted.close()

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from connectors.contract import Call, Refused, Site, TryLater
-from connectors.sandboxing import Authority, Fault
+from connectors.faults import Fault
+from connectors.sandboxing import Authority, Pocket
 from connectors.zendesk.client import ZendeskClient, connect
 from connectors.zendesk.sandbox import Sandbox, build
 from connectors.zendesk.settings import ZendeskSettings
@@ -49,7 +50,7 @@ def open_client(desk: Sandbox, slept: list[float]) -> Iterator[Connect]:
     def opening(*, clock: Callable[[], float] = lambda: 0.0, secrets: Any = None, **more: Any) -> ZendeskClient:
         section = tomllib.loads(desk.site_toml("acme", "act"))["sites"]["acme"]
         settings = ZendeskSettings(**{**section, **(secrets or desk.secrets()), **more})
-        client = connect(Site(name="acme", settings=settings, account=settings.account), clock, slept.append)
+        client = connect(Site(name="acme", settings=settings, account=settings.account), Pocket(), clock, slept.append)
         opened.append(client)
         return client
 

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from connectors.contract import Call, Delivery, Outcome, Refused, Site, TryLater
-from connectors.sandboxing import Authority, Envelope, Fault
+from connectors.faults import Fault
+from connectors.postman import Envelope
+from connectors.sandboxing import Authority, Pocket
 from connectors.zendesk import CONNECTOR
 from connectors.zendesk.client import ZendeskClient, connect
 from connectors.zendesk.picture import picture
@@ -60,7 +62,7 @@ def site(desk: Sandbox) -> Site:
 
 @pytest.fixture
 def client(site: Site, now: list[float]) -> Iterator[ZendeskClient]:
-    opened = connect(site, lambda: now[0], lambda _: None)
+    opened = connect(site, Pocket(), lambda: now[0], lambda _: None)
     yield opened
     opened.close()
 
@@ -151,7 +153,9 @@ def test_ids_are_numbers_so_the_longer_one_comes_last(desk: Sandbox, client: Zen
 
 
 def test_our_own_account_is_asked_for_before_somebody_is_chosen(desk: Sandbox, site: Site) -> None:
-    stranger = connect(replace(site, account=None, settings=site.settings.model_copy(update={"account": None})))
+    stranger = connect(
+        replace(site, account=None, settings=site.settings.model_copy(update={"account": None})), Pocket()
+    )
     got = [send(stranger, site, opened(desk), target=TURNS, turn=turn).resolved["assignee"] for turn in range(4)]
     stranger.close()
     assert got == [*TEAM, TEAM[0]]
@@ -587,7 +591,7 @@ def test_an_organization_that_is_not_shown_to_us_leaves_its_fields_unknown(
 
 def test_who_maps_no_field_of_an_organization_never_asks_for_one(desk: Sandbox, site: Site) -> None:
     desk.account.shows_organization_fields = False
-    bare = connect(replace(site, settings=site.settings.model_copy(update={"fields": {}})))
+    bare = connect(replace(site, settings=site.settings.model_copy(update={"fields": {}})), Pocket())
     fetched(bare, opened(desk, organization="Globex"))
     bare.close()
     assert not any("organizations/" in line for line in lines(desk))

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from connectors.contract import Delivery, Site
-from connectors.sandboxing import Authority, Envelope
+from connectors.postman import Envelope
+from connectors.sandboxing import Authority, Pocket
 from connectors.zendesk import CONNECTOR
 from connectors.zendesk.sandbox import Sandbox, build
 from policies.commands import Command, Line, Note, Span, Take
@@ -94,7 +95,7 @@ def test_our_own_write_comes_back_as_an_echo_that_the_call_expects(desk: Sandbox
         note=Note(lines=(Line(spans=(Span(text="{{ticket.title}} op-1"),)),)),
     )
     (call,) = CONNECTOR.plan(command, Ticket(ref=ref), site)
-    client = CONNECTOR.connect(site)
+    client = CONNECTOR.connect(site, Pocket())
     client.carry_out(call, Ticket(ref=ref))
     client.close()  # type: ignore[attr-defined]
     events = told(desk, site)

@@ -21,7 +21,9 @@ from adapter.assembly import build, make_app
 from adapter.cli.tools import secrets_toml
 from adapter.settings import load
 from connectors import discover
-from connectors.sandboxing import Authority, Envelope, Fault, Served, View
+from connectors.faults import Fault
+from connectors.postman import Envelope
+from connectors.sandboxing import Authority, Served, View
 from policies.model import TicketRef
 
 MONDAY = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)

@@ -22,7 +22,9 @@ import pytest
 import requests
 
 from adapter.cli.tools import secrets_toml
-from connectors.sandboxing import Authority, Envelope, Fault, Postman
+from connectors.faults import Fault
+from connectors.postman import Envelope, Postman
+from connectors.sandboxing import Authority
 
 ROOT = Path(__file__).parents[2]
 KILLS = 3

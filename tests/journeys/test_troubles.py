@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors.sandboxing import Envelope
+from connectors.postman import Envelope
 
 House = Any
 SECOND = timedelta(seconds=1)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from connectors.sandboxing import Desk, Envelope, View
+    from connectors.postman import Envelope
+    from connectors.sandboxing import Desk, View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,95 @@
+"""What setting up and examining a site say, in words that every vendor shares. Plain data; nothing is asked here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pydantic import SecretStr
+
+from policies.commands import Take, Target
+from policies.model import Priority
+
+
+class Grade(StrEnum):
+    """How much a finding matters."""
+
+    FINE = "fine"
+    NOTE = "note"  # worth knowing, nothing to do
+    WARNING = "warning"  # works today, or works in part
+    PROBLEM = "problem"  # what the policy wants will not happen, or more will happen than it wants
+    UNKNOWN = "unknown"  # we may not look, or there is nothing to look at; the cure says who can
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that an examination found out.
+
+    `name` is stable from one examination to the next, so that a finding can be accepted by it:
+    `customer-hears:trigger:360021`. `check` is what was examined: `credentials`, `permissions`, `webhook`, `clock`,
+    `names`, `vendor-rules`, `customer-hears`, `sla`, `sharing`, `automation-runs`. `customer_hears`: people outside
+    would notice our writes; a site does not act until somebody has accepted that by name.
+    """
+
+    name: str
+    check: str
+    grade: Grade
+    says: str
+    cure: str = ""
+    customer_hears: bool = False
+
+
+class Done(StrEnum):
+    """What became of one step of a set-up."""
+
+    THERE = "there"
+    CREATED = "created"
+    REPAIRED = "repaired"
+    WOULD_CREATE = "would create"
+    WOULD_REPAIR = "would repair"
+    BY_HAND = "by hand"  # the API does not allow it to us, or to anybody; `by_hand` says where to click
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing a site needs, and what was done about it.
+
+    `role`: whom the vendor lets do it. `undo`: how to take it back. `by_hand`: the clicks, where no API does it.
+    `settings` belong into the site's table in stepladder.toml, `secrets` into secrets.toml.
+    """
+
+    name: str
+    done: Done
+    says: str
+    role: str
+    undo: str = ""
+    by_hand: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, SecretStr] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """One target that the policy names for tickets of a site, at one level."""
+
+    level: int
+    name: str
+    target: Target
+    take: Take
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uses:
+    """What the active policy does with one site's tickets: what must exist there, and what our writes change.
+
+    `fields`: our names of the fields that it asks about. `sets`: the priorities that its levels give.
+    `hook`: the address that this site's webhooks are sent to, if it is known.
+    """
+
+    targets: tuple[Placed, ...] = ()
+    fields: frozenset[str] = frozenset()
+    sets: frozenset[Priority] = frozenset()
+    levels: int = 1
+    hook: str | None = None
