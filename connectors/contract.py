@@ -111,6 +111,7 @@ class SiteSettings(BaseModel):
     ca_bundle: Path | None = Field(default=None, description="Certificates to trust, if not the system's")
     connect_timeout: float = Field(default=3.05, gt=0, description="Seconds")
     read_timeout: float = Field(default=6.0, gt=0, description="Seconds")
+    accepts: tuple[str, ...] = Field(default=(), description="Names of doctor's findings that somebody has accepted")
 
     @property
     def can_verify(self) -> bool:
