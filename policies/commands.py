@@ -120,7 +120,7 @@ class Command:
     at the vendor. `priority` is the value to set (None: leave it). `mode` NOTE means: write the note only.
     `fallbacks` are targets to try in order where the one before is refused. `turn` counts the moves to this level: the
     turn of a pool's members. `restore`, coming down: ticket fields and the values they had before (ids; None: nobody),
-    instead of a target.
+    instead of a target. `note` is None where the policy wants none written, because people outside would read it.
     """
 
     operation: str
@@ -130,7 +130,7 @@ class Command:
     take: Take
     target: Target
     priority: Priority | None
-    note: Note
+    note: Note | None
     mode: Mode = Mode.ACT
     fallbacks: tuple[Target, ...] = ()
     turn: int = 0

@@ -25,6 +25,7 @@ from policies.moments import Clocks
 from policies.moving import Scene, climbed
 from policies.placing import Placement, placement
 from policies.policy import Policy
+from policies.shielding import shielded
 from policies.shifts import Shift, field_of, words_of
 from policies.story import Story
 from policies.survey import Survey, survey
@@ -59,7 +60,7 @@ def decide(
     case = recognised(case, shifts)
     case, left = adopted(policy, replace(case, outside=False) if case.outside else case, fresh, facts, now)
     case, given_up = followed(policy, case, shifts, facts, now)
-    return _decided(policy, case, fresh, facts, now, {**left, **given_up})
+    return shielded(_decided(policy, case, fresh, facts, now, {**left, **given_up}), policy, facts)
 
 
 def _unheard(case: Case, events: Sequence[Event], history: Sequence[Event]) -> tuple[Event, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 from policies.durations import Duration
 from policies.grammar import a_level, bounded
 from policies.levels import Path
-from policies.policy import Budget, ComeDown, Evidence, Guards, LevelBudget
+from policies.policy import Budget, ComeDown, Evidence, ExposedNotes, Guards, LevelBudget
 from policies.rulebook import Names, when
 from policies.shapes import (
     Gather,
@@ -140,6 +140,9 @@ def guards(names: Names) -> Shape[Guards]:
         "evidence": _evidence,
         "never_hold": conditions.meaning(
             "Tickets for which only `never` counts; if nothing is said, those of the highest severity."
+        ),
+        "exposed_notes": word(ExposedNotes, "choice").meaning(
+            "Where people outside read internal notes: short (the default): the level only; none: no note at all."
         ),
     }
     return record(partial(_guards), {}, may).meaning("What keeps the policy from escalating too much.")

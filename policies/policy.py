@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from policies.commands import Mode, Recipient
@@ -83,6 +84,13 @@ class Evidence:
     at_most: Duration
 
 
+class ExposedNotes(StrEnum):
+    """What is written where somebody outside can read internal notes."""
+
+    SHORT = "short"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guards:
     """What keeps a policy from escalating too much. `never_hold`: for these tickets only `never` counts.
@@ -96,6 +104,7 @@ class Guards:
     level_budgets: tuple[LevelBudget, ...] = ()
     evidence: Evidence | None = None
     never_hold: Node | None = None
+    exposed_notes: ExposedNotes = ExposedNotes.SHORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,6 +79,7 @@ _UNSAID = (
     ("`guards: {level_budget: {then}}`", "`warn`: more tickets come all the same, and it is said"),
     ("`guards: {evidence: {at_most}}`", "`4h clock`"),
     ("`guards: {never_hold}`", "tickets of the highest severity, if there is a `severity` table"),
+    ("`guards: {exposed_notes}`", "`short`: where people outside read internal notes, they read the level only"),
     ("`come_down`", "nothing comes down by itself"),
 )
 _BOUNDS = (

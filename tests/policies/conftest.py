@@ -86,6 +86,7 @@ _EMPTY: dict[str, Any] = {
     "impact": None,
     "urgency": None,
     "custom": {},
+    "exposed": None,
     "created_at": START,
 }
 GROUPS = {"11": "Support", "12": "Experts", "13": "Leads", "19": "Kitchen"}
