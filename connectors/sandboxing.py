@@ -9,8 +9,10 @@ from __future__ import annotations
 import ssl
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,6 +41,13 @@ class Authority:
 class _QuietHandler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"  # keep-alive, like the vendors
     disable_nagle_algorithm = True
+    _headers_buffer: list[bytes]
+
+    def send_header(self, keyword: str, value: str) -> None:
+        """Send a header; a Date of the application's takes the place of the server's own."""
+        if keyword == "Date":
+            self._headers_buffer = [line for line in self._headers_buffer if not line.startswith(b"Date:")]
+        super().send_header(keyword, value)
 
     def log(self, type: str, message: str, *args: Any) -> None:
         """Say nothing: the recorder keeps what matters."""
@@ -69,6 +78,7 @@ class Pocket:
 
     def __init__(self) -> None:
         self.kept: dict[str, Mapping[str, str]] = {}
+        self._turn = threading.Lock()
 
     def load(self, site: str) -> Mapping[str, str]:
         """Return what was kept for a site."""
@@ -77,6 +87,16 @@ class Pocket:
     def save(self, site: str, kept: Mapping[str, str]) -> None:
         """Keep this for a site."""
         self.kept[site] = dict(kept)
+
+    @contextmanager
+    def turn(self, site: str) -> Iterator[None]:
+        """Hold the turn to renew what is kept. Raises BlockingIOError while somebody else holds it."""
+        if not self._turn.acquire(blocking=False):
+            raise BlockingIOError("somebody else renews it")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +108,8 @@ class Recorded:
     query: str
     body: Any
     status: int
+    answer: bytes = b""  # what was answered, as it went out
+    headers: Mapping[str, str] = field(default_factory=dict)  # the answer's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +128,27 @@ class View:
     replies: tuple[str, ...]  # what the requester can read
     tags: tuple[str, ...]
     edits: int  # how many times our API changed it
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """One thing that happened to a pretend ticket: somebody wrote (`public` says to whom), or it was changed (None)."""
+
+    at: datetime
+    who: str
+    says: str
+    public: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """What the pretend vendor's own rules sent to somebody outside."""
+
+    ticket: str
+    to: str
+    subject: str
+    text: str
 
 
 class Desk(Protocol):
@@ -115,6 +158,7 @@ class Desk(Protocol):
     faults: Faults
     postman: Postman
     requests: list[Recorded]
+    outbound: list[Mail]
 
     def site_toml(self, name: str, mode: str) -> str:
         """Return the `[sites.<name>]` section that connects to this sandbox, secrets left out."""
@@ -139,6 +183,15 @@ class Desk(Protocol):
 
     def view(self, ticket: str) -> View:
         """Show the ticket as it stands."""
+
+    def tickets(self) -> Sequence[View]:
+        """Show every ticket, the newest first."""
+
+    def history(self, ticket: str) -> Sequence[Happened]:
+        """Tell what was said and changed on a ticket, the oldest first."""
+
+    def choices(self) -> Mapping[str, Sequence[str]]:
+        """Return what an agent may choose for status, priority, group and assignee, as `agent_changes` takes it."""
 
     def stop(self) -> None:
         """Stop the server and the postman."""

@@ -1,46 +1,53 @@
 """The pretend Jira, Cloud or Data Center: the documented API over TLS, signed webhooks for every change, and faults.
 
 The only file here that imports Flask. It stands in for a site in the demo and in tests; it claims to behave as the
-published documents and recorded samples say, and nothing beyond them. One service project (ITSM), one plain (DEV).
+published documents and recorded samples say, and nothing beyond them. ITSM and HELP are service projects, the second
+team-managed; DEV is a plain one.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 import secrets as random
 import threading
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from flask import Flask, Response, request
+from werkzeug.http import http_date
 
 from connectors.faults import Faults, befall
-from connectors.jira.picture import level_in
-from connectors.jira.pretend import DONE, PRIORITY_WORDS, STATUS_WORDS, PretendSite
-from connectors.jira.pretend_api import ROUTES, Answer, Asked
-from connectors.jira.pretend_hooks import Webhooks
-from connectors.jira.pretend_links import No, sla
-from connectors.jira.records import AGENT, FIELDS, OURS, PEOPLE, REQUESTER, STATUSES
+from connectors.jira import pretend_admin, pretend_api, pretend_comments, pretend_lookup, pretend_subscriptions
+from connectors.jira.pretend import PretendSite
+from connectors.jira.pretend_access import EMAILS, Doors, Visitor, scope_for
+from connectors.jira.pretend_asking import NOWHERE, Answer, Asked, View
+from connectors.jira.pretend_herald import Herald
+from connectors.jira.pretend_hooks import MANNERS, Webhooks, signed
+from connectors.jira.pretend_limits import Limits
+from connectors.jira.pretend_links import No
+from connectors.jira.pretend_people import People
+from connectors.jira.pretend_rules import Rules
+from connectors.jira.records import ADMIN, FIELDS, OURS
 from connectors.postman import Postman
-from connectors.sandboxing import Authority, Recorded, Served, View
+from connectors.sandboxing import Authority, Recorded, Served
 
 Deployment = Literal["cloud", "datacenter"]
-EMAIL = "stepladder@example.com"
-
-_STATUS_MAP = {"Waiting for customer": "pending", "On hold": "on_hold", "Closed": "closed"}
-_OUR_WORDS = {number: word for word, number in STATUS_WORDS.items()} | dict.fromkeys(
-    ("10000", "10100", "10103"), "open"
+ROUTES = (
+    *pretend_api.ROUTES,
+    *pretend_comments.ROUTES,
+    *pretend_lookup.ROUTES,
+    *pretend_admin.ROUTES,
+    *pretend_subscriptions.ROUTES,
 )
+_NOBODY = Visitor(who="")
+_STATUS_MAP = {"Waiting for customer": "pending", "On hold": "on_hold", "Closed": "closed"}
+_PACE = 0.001  # a vendor's five minutes in 0.3 seconds
 
 
 def sign(body: bytes, secrets: Mapping[str, Any], now: datetime) -> dict[str, str]:
     """Return the headers that a genuine Cloud delivery of this body carries. Jira signs no time: `now` is not in it."""
-    digest = hmac.new(str(secrets["webhook_secrets"][0]).encode(), body, hashlib.sha256).hexdigest()
-    return {"X-Hub-Signature": f"sha256={digest}"}
+    return signed(body, str(secrets["webhook_secrets"][0]))
 
 
 def build(authority: Authority, port: int = 0, deployment: Deployment = "cloud") -> Sandbox:
@@ -48,8 +55,8 @@ def build(authority: Authority, port: int = 0, deployment: Deployment = "cloud")
     return Sandbox(authority, port, deployment)
 
 
-class Sandbox:
-    """A pretend Jira site with a service project, a plain one, five licensed people and two customers."""
+class Sandbox(People):
+    """A pretend Jira site with three projects, six people who work there and two customers."""
 
     def __init__(
         self,
@@ -58,31 +65,36 @@ class Sandbox:
         deployment: Deployment = "cloud",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.faults, self.postman = Faults(), Postman()
+        self.faults, self.postman = Faults(), Postman(MANNERS, _PACE)
         self.requests: list[Recorded] = []
         self.site = PretendSite(deployment, clock)
         self.deployment = deployment
+        self.doors = Doors(self.site.cloud, clock)
+        self.limits = Limits(self.site.cloud, clock)
+        self.date_shift = timedelta()  # how wrong this Jira's clock is
+        self.cloud_id = self.doors.cloud_id
         self._bundle = authority.bundle
         self._lock = threading.RLock()
         self._secrets = {
-            "token" if self.site.cloud else "personal_token": random.token_hex(16),
+            "token" if self.site.cloud else "personal_token": self.doors.word(OURS),
             "webhook_secrets": [random.token_hex(16)],
         }
-        self._hooks = Webhooks(
+        hooks = Webhooks(
             self.site,
             lambda envelope: self.postman.post(envelope),  # another postman may have taken over
-            clock,
-            lambda body: sign(body, self._secrets, clock()),
+            lambda: str(self._secrets["webhook_secrets"][0]),
         )
-        self._served = Served(self._app(), authority, port)
+        self.herald = Herald(self.site, hooks, Rules(self.site, hooks.request))
+        self._served = Served(_at_the_gateway(self._app()), authority, port)
         self.url = self.site.url = self._served.url
+        self.gateway = f"{self.url}/ex/jira/{self.cloud_id}"
 
     # --- for whoever connects to it ---------------------------------------------------------------------
     def site_toml(self, name: str, mode: str) -> str:
         """Return the `[sites.<name>]` section that connects to this sandbox, secrets left out."""
         fields = "\n".join(f'{ours} = "{theirs}"' for ours, theirs in FIELDS.items())
         statuses = "\n".join(f'"{theirs}" = "{ours}"' for theirs, ours in _STATUS_MAP.items())
-        email = f'email = "{EMAIL}"\n' if self.site.cloud else ""
+        email = f'email = "{EMAILS[OURS]}"\n' if self.site.cloud else ""
         return (
             f'[sites.{name}]\nvendor = "jira"\nurl = "{self.url}"\nca_bundle = "{self._bundle}"\nmode = "{mode}"\n'
             f'deployment = "{self.deployment}"\naccount = "{self.site.user_id(OURS)}"\n{email}\n'
@@ -93,153 +105,170 @@ class Sandbox:
         """Return the site's secrets by setting name, as they would stand in secrets.toml."""
         return self._secrets
 
+    def admin(self) -> tuple[str | None, str]:
+        """Return an administrator's e-mail address (Cloud) or nothing, and token."""
+        return (EMAILS[ADMIN] if self.site.cloud else None), self.doors.word(ADMIN)
+
+    def scoped_token(self, *scopes: str) -> str:
+        """Return an API token of our account that may do only this, and only at the gateway."""
+        return self.doors.scoped(frozenset(scopes))
+
+    def oauth_app(self) -> Mapping[str, str]:
+        """Return the client id and the client secret of the site's OAuth app."""
+        return self.doors.client
+
+    def consent(self, scopes: str, redirect_uri: str) -> str:
+        """Let our account allow the OAuth app what it asks for; return the code for it."""
+        return self.doors.consent(scopes, redirect_uri)
+
+    def forget_tokens(self) -> None:
+        """Let every OAuth access token die at once, as a revocation does."""
+        self.doors.forget()
+
     def subscribe(self, url: str, verify: str | bool = True) -> None:
         """Send a signed webhook to this address for every change, including our own."""
-        self._hooks.subscribe(url, verify)
+        self.herald.hooks.subscribe(url, verify)
 
     def person(self, word: str) -> str:
-        """Return the id (account id or user name) of ann, ben, eva, dan, carla, cora or stepladder."""
+        """Return the id (account id or user name) of ann, ben, eva, dan, carla, cora, ada or stepladder."""
         return self.site.user_id(self.site.known(word))
 
     def stop(self) -> None:
         """Stop the server and the postman."""
+        self.faults.stop()
         self.postman.stop()
         self._served.stop()
-
-    # --- what people do ---------------------------------------------------------------------------------
-    def open_ticket(self, subject: str, text: str, **fields: Any) -> str:
-        """A customer opens a ticket: fields priority, tags, product, impact, urgency, organization. Return its id.
-
-        `project` is ITSM, or DEV for the plain one; `due_at` and `sla_breach_at` are times.
-        """
-        with self._lock:
-            issue = self.site.create(fields.pop("project", "ITSM"), subject, text, {})
-            for name, value in fields.items():
-                self.site.change(issue, *self.site.value_for(issue, name, value))
-            self._hooks.issue("jira:issue_created", "issue_created", issue, REQUESTER)
-            return str(issue["id"])
-
-    def customer_says(self, ticket: str, text: str, *, who: str = REQUESTER) -> None:
-        """The requester writes, or another customer who sees the ticket; a solved one is reopened."""
-        with self._lock:
-            issue = self.site.find(ticket)
-            self._hooks.comment(issue, self.site.say(issue, who, text, public=True))
-            if STATUSES[issue["status"]][1] == "done":
-                self._save(issue, REQUESTER, {"status": "10100", "resolution": None})
-
-    def agent_says(self, ticket: str, text: str, *, public: bool = True, who: str = AGENT) -> None:
-        """An agent writes to the requester, or internally."""
-        with self._lock:
-            issue = self.site.find(ticket)
-            self._hooks.comment(issue, self.site.say(issue, who, text, public=public))
-
-    def agent_changes(self, ticket: str, **fields: Any) -> None:
-        """An agent changes fields: status, priority, group, assignee, tags, level."""
-        with self._lock:
-            issue = self.site.find(ticket)
-            for name, value in fields.items():
-                self._save(issue, AGENT, dict([self.site.value_for(issue, name, value)]))
-
-    def agent_blocks(self, ticket: str, *, by: str) -> None:
-        """An agent links the ticket to an issue that blocks it."""
-        with self._lock:
-            if link := self.site.link("Blocks", self.site.find(by), self.site.find(ticket)):
-                self._hooks.linked(link)
-
-    def agent_unblocks(self, ticket: str) -> None:
-        """An agent takes away the links to what blocks the ticket."""
-        with self._lock:
-            number = self.site.find(ticket)["id"]
-            for link in [known for known in self.site.links if known["destination"] == number]:
-                self.site.links.remove(link)
-                self._hooks.linked(link, "issuelink_deleted")
-
-    def sla_runs(self, ticket: str, until: datetime | None, *, paused: bool = False) -> None:
-        """An SLA runs until then, stands still or is over; Jira sends nobody a word about it."""
-        with self._lock:
-            self.site.find(ticket)["custom"][FIELDS["sla"]] = sla(until, paused=paused)
-
-    def agent_deletes(self, ticket: str) -> None:
-        """An agent deletes the ticket."""
-        with self._lock:
-            issue = self.site.find(ticket)
-            del self.site.issues[issue["id"]]
-            self._hooks.issue("jira:issue_deleted", None, issue, AGENT)
-
-    def view(self, ticket: str) -> View:
-        """Show the ticket as it stands."""
-        with self._lock:
-            issue, site = self.site.find(ticket), self.site
-            internal = {said["id"] for said in issue["comments"] if not said["public"] or self._is_note(issue, said)}
-            levels = [level for label in issue["labels"] if (level := level_in(label))]
-            number = issue["priority"]
-            return View(
-                id=issue["id"],
-                key=issue["key"],
-                status=_OUR_WORDS[issue["status"]],
-                priority=next((word for word, theirs in PRIORITY_WORDS.items() if theirs == number), "low"),
-                group=issue["custom"].get(FIELDS["team"]),
-                assignee=PEOPLE[issue["assignee"]] if issue["assignee"] else None,
-                level=max(levels, default=1),
-                followers=tuple(site.user_id(who) for who in issue["watchers"]),
-                notes=tuple(said["body"] for said in issue["comments"] if said["id"] in internal),
-                replies=tuple(said["body"] for said in issue["comments"] if said["id"] not in internal),
-                tags=tuple(issue["labels"]),
-                edits=issue["edits"],
-            )
-
-    def _is_note(self, issue: Mapping[str, Any], said: Mapping[str, Any]) -> bool:
-        return said["who"] == OURS and not self.site.is_desk(issue)  # a plain project has no portal to read it in
-
-    def _save(self, issue: dict[str, Any], who: str, values: Mapping[str, Any]) -> None:
-        items = [item for key, value in values.items() if (item := self.site.change(issue, key, value))]
-        if values.get("status") in ("5", "6"):
-            issue["resolution"] = DONE
-        if items:
-            self._hooks.issue("jira:issue_updated", "issue_generic", issue, who, items)
 
     # --- the API ----------------------------------------------------------------------------------------
     def _app(self) -> Flask:
         app = Flask("jira-sandbox")
         for method, rule, view in ROUTES:
             app.add_url_rule(rule, f"{method} {rule}", self._guarded(view), methods=[method])
+        for method, rule, view in pretend_admin.OPEN:
+            app.add_url_rule(rule, f"{method} {rule}", self._guarded(view, anybody=True), methods=[method])
+        app.register_error_handler(404, lambda error: _json(404, NOWHERE))
         app.after_request(self._record)
         return app
 
-    def _guarded(self, view: Callable[[Asked], Answer]) -> Callable[..., Response]:
+    def _guarded(self, view: View, *, anybody: bool = False) -> Callable[..., Response]:
         def answer(**found: str) -> Response:
-            def apply() -> Response:
-                if not self._knows_us():
-                    said = {"errorMessages": ["Client must be authenticated to access this resource."], "errors": {}}
-                    return _json(401, said)
-                body = request.get_json(silent=True)
-                asked = Asked(site=self.site, herald=self._hooks, found=found, query=request.args, body=body)
-                with self._lock:
-                    try:
-                        return _json(*view(asked))
-                    except No as no:
-                        return _json(no.status, no.body)
+            claim = request.headers.get("Authorization", "")
 
-            return befall(self.faults, apply)
+            def apply() -> Response:
+                visitor = _NOBODY if anybody else self._visitor(claim)
+                if visitor is None:
+                    return self._stranger(claim)
+                if not _scoped(visitor):
+                    return _json(401, {"code": 401, "message": "Unauthorized; scope does not match"})
+                with self._lock:
+                    return self._within_limits(visitor, found, lambda: _answered(view, self._asked(visitor, found)))
+
+            return befall(self.faults, apply, lambda: self.doors.expire(claim))
 
         return answer
 
-    def _knows_us(self) -> bool:
-        claimed = request.headers.get("Authorization", "")
-        if not self.site.cloud:
-            return claimed == f"Bearer {self._secrets['personal_token']}"
-        pair = f"{EMAIL}:{self._secrets['token']}"
-        return claimed == f"Basic {base64.b64encode(pair.encode()).decode()}"
+    def _within_limits(self, visitor: Visitor, found: Mapping[str, str], answer: Callable[[], Answer]) -> Response:
+        issue = found.get("issue")
+        number = self.site.moved.get(issue, issue) if issue else None
+        same = next((i["id"] for i in self.site.issues.values() if number in (i["id"], i["key"])), None)
+        asks = (request.method, visitor.who)
+        refusal = self.limits.judge(*asks, same, visitor.app)
+        said = {"errorMessages": ["Rate limit exceeded."], "errors": {}}
+        response = _json(429, said) if refusal else self._named(_json(*self._told(*answer())), visitor)
+        response.headers.update(self.limits.headers(*asks, visitor.app, refusal))
+        return response
+
+    def _told(self, status: int, body: Any) -> Answer:
+        """Let addresses name the gateway to whoever came through it."""
+        return status, _elsewhere(body, f"{self.url}/rest/", f"{self.gateway}/rest/") if request.script_root else body
+
+    def _visitor(self, claim: str) -> Visitor | None:
+        elsewhere = request.path.startswith(("/oauth/", "/automation/"))  # api.atlassian.com's, not the site's own
+        at_gateway = bool(request.script_root)
+        return self.doors.visitor(claim, at_gateway or elsewhere) or (
+            self.doors.visitor(claim, False) if elsewhere else None
+        )
+
+    def _asked(self, visitor: Visitor, found: Mapping[str, str]) -> Asked:
+        return Asked(
+            site=self.site,
+            herald=self.herald,
+            doors=self.doors,
+            visitor=visitor,
+            found=found,
+            query=request.args,
+            lists=request.args.getlist,
+            body=request.get_json(silent=True),
+            form=request.form,
+            bundle=str(self._bundle),
+            attempts=lambda: self.postman.attempts,
+        )
+
+    def _stranger(self, claim: str) -> Response:
+        if request.script_root:
+            return _json(401, {"code": 401, "message": "Unauthorized"})
+        said = {"errorMessages": ["Client must be authenticated to access this resource."], "errors": {}}
+        response = _json(401, said)
+        response.headers["X-Seraph-LoginReason"] = "AUTHENTICATED_FAILED" if claim else "OUT"
+        return response
+
+    def _named(self, response: Response, visitor: Visitor) -> Response:
+        if visitor.who:
+            who = self.site.user_id(visitor.who)
+            response.headers["X-AACCOUNTID" if self.site.cloud else "X-AUSERNAME"] = who
+        return response
 
     def _record(self, response: Response) -> Response:
         body = request.get_json(silent=True) if request.method != "GET" else None
-        query, path = request.query_string.decode(), request.path
-        seen = Recorded(method=request.method, path=path, query=query, body=body, status=response.status_code)
-        self.requests.append(seen)
+        response.headers.setdefault("Date", http_date(self.site.clock() + self.date_shift))
+        self.requests.append(
+            Recorded(
+                method=request.method,
+                path=request.script_root + request.path,
+                query=request.query_string.decode(),
+                body=body,
+                status=response.status_code,
+                answer=b"" if response.is_streamed else response.get_data(),
+                headers=dict(response.headers),
+            )
+        )
         return response
+
+
+def _answered(view: View, asked: Asked) -> Answer:
+    try:
+        return view(asked)
+    except No as no:
+        return no.status, no.body
+
+
+def _scoped(visitor: Visitor) -> bool:
+    if visitor.scopes is None or request.path.startswith(("/oauth/", "/automation/")):
+        return True
+    return scope_for(request.method, request.path) in visitor.scopes
+
+
+def _elsewhere(value: Any, old: str, new: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _elsewhere(inner, old, new) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_elsewhere(inner, old, new) for inner in value]
+    return new + value.removeprefix(old) if isinstance(value, str) and value.startswith(old) else value
 
 
 def _json(status: int, body: Any) -> Response:
     if body is None:
         return Response(status=status)
     return Response(json.dumps(body), status=status, mimetype="application/json")
+
+
+def _at_the_gateway(app: Flask) -> Callable[..., Iterable[bytes]]:
+    """Serve the same API below /ex/jira/<cloud id>, as api.atlassian.com does."""
+
+    def serve(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        parts = environ["PATH_INFO"].split("/", 4)
+        if parts[1:3] == ["ex", "jira"] and len(parts) == 5:
+            environ = {**environ, "SCRIPT_NAME": "/".join(parts[:4]), "PATH_INFO": f"/{parts[4]}"}
+        return app(environ, start)
+
+    return serve

@@ -11,13 +11,14 @@ import pytest
 import requests
 from flask import Flask, request
 
-from connectors.contract import Delivery, Site
+from connectors.contract import Delivery
 from connectors.faults import Fault
 from connectors.jira import CONNECTOR
 from connectors.jira.client import connect
 from connectors.jira.sandbox import Sandbox, build
 from connectors.jira.settings import JiraSettings
 from connectors.sandboxing import Authority, Pocket, Served
+from connectors.site import Site
 from policies.commands import Command, Line, Note, Span, Take
 from policies.model import Change, Event, Kind, Priority, Role, TicketRef
 
