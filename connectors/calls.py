@@ -6,7 +6,6 @@ follow a 302 as if it were success). A session made here does none of that: `jud
 
 from __future__ import annotations
 
-import email.utils
 import http.cookiejar
 import ssl
 import time
@@ -20,22 +19,28 @@ import requests
 import tenacity
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-from connectors.contract import SiteSettings, TryLater
+from connectors.contract import TryLater
+from connectors.limits import Reach, told
+from connectors.site import SiteSettings
 
 T = TypeVar("T")
 
 CREDENTIALS_PATIENCE = 300.0
 """Seconds to leave a site alone that does not know us: a person has to act, and log-ins can be locked out."""
+_TOO_MANY_PATIENCE = 10.0  # seconds, for a 429 that says nothing of when
+_LONG_PATIENCE, _LONG_ATTEMPTS = 60.0, 5
+_LOGIN_FAILED = frozenset({"AUTHENTICATED_FAILED", "AUTHENTICATION_DENIED"})
 
 
 class VendorAnswer(Exception):
-    """The vendor answered with an error or a redirect. Its text names status and address, never a body or a header."""
+    """The vendor answered with an error, a redirect or a page for people. Its text never has a body or a header."""
 
     def __init__(self, response: requests.Response, now: datetime | None = None) -> None:
-        super().__init__(f"{response.request.method} {response.request.path_url} answered {response.status_code}")
+        super().__init__(f"{response.request.method} {_path(response)} answered {_seen(response)}")
         self.response = response
         self.status = response.status_code
-        self.after = retry_after(response.headers.get("Retry-After"), now or datetime.now(UTC))
+        self.room = told(response.headers, now or datetime.now(UTC))
+        self.after = self.room.wait
 
     def json(self) -> dict[str, Any]:
         """Return the answer's JSON object, or an empty one."""
@@ -47,10 +52,34 @@ class VendorAnswer(Exception):
 
 
 def judge(response: requests.Response, *_: object, **__: object) -> None:
-    """Raise VendorAnswer for every redirect and error, before a client can follow, sleep or retry."""
-    if response.is_redirect or response.status_code >= 300:
+    """Raise VendorAnswer for every redirect, error and page, before a client can follow, sleep, retry or be glad."""
+    if response.status_code >= 300 or is_page(response) or login_failed(response):
         _body = response.content  # read to its end, so that the connection can serve again and no socket is left open
         raise VendorAnswer(response)
+
+
+def is_page(response: requests.Response) -> bool:
+    """Say whether a page for people came where an answer was expected: a log-in, a proxy, a maintenance."""
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return kind in ("text/html", "application/xhtml+xml") and bool(response.content)
+
+
+def login_failed(response: requests.Response) -> bool:
+    """Say whether Jira did not take our log-in and served us as if nobody were logged in, which it may do with 200.
+
+    The header is Seraph's, the log-in of Atlassian's servers.
+    """
+    return response.headers.get("X-Seraph-LoginReason", "").strip() in _LOGIN_FAILED
+
+
+def _path(response: requests.Response) -> str:
+    return str(response.request.path_url).partition("?")[0]  # what was searched for is nobody's business
+
+
+def _seen(response: requests.Response) -> str:
+    if response.status_code < 300:
+        return f"{response.status_code}, but {'refused the log-in' if login_failed(response) else 'with a web page'}"
+    return str(response.status_code)
 
 
 def vendor_session(settings: SiteSettings) -> requests.Session:
@@ -92,20 +121,6 @@ def _trust(bundle: str) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=bundle)
 
 
-def retry_after(header: str | None, now: datetime) -> float | None:
-    """Read a Retry-After header: seconds, decimals or an HTTP date; None if it is missing or means nothing."""
-    if not header:
-        return None
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (email.utils.parsedate_to_datetime(header) - now).total_seconds())
-    except (TypeError, ValueError):
-        return None
-
-
 def not_now(error: Exception) -> TryLater | None:
     """Say whether this failure is about the moment and not about the request; None if it is the request's fault."""
     if isinstance(error, VendorAnswer):
@@ -118,11 +133,16 @@ def not_now(error: Exception) -> TryLater | None:
 
 
 def _answer_not_now(answer: VendorAnswer) -> TryLater | None:
-    if answer.status in (429, 503):
+    if answer.status == 429:
+        after = _TOO_MANY_PATIENCE if answer.after is None else answer.after
+        return TryLater(str(answer), after=after, site_wide=answer.room.reach >= Reach.WRITES)
+    if answer.status == 503:
         return TryLater(str(answer), after=answer.after)
+    if answer.status < 300 and not login_failed(answer.response):
+        return TryLater(f"{answer}: check the site's address", after=answer.after, sent=True)
     if answer.status in (500, 502, 504):
         return TryLater(str(answer), after=answer.after, sent=True)
-    if answer.status == 401 or 300 <= answer.status < 400:
+    if answer.status == 401 or answer.status < 400:
         return TryLater(f"{answer}: check the site's address and credentials", after=CREDENTIALS_PATIENCE)
     return None
 
@@ -150,3 +170,30 @@ def patiently(attempt: Callable[[], T], sleep: Callable[[float], None] = time.sl
         sleep=sleep,
         reraise=True,
     )(attempt)
+
+
+def at_length(attempt: Callable[[], T], sleep: Callable[[float], None] = time.sleep) -> T:
+    """Try up to five times within a minute, for set-up and examination, where a person waits and no ticket does.
+
+    What may have been carried out is never sent again, and a longer wait than is left of the minute ends it at once.
+    """
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(lambda error: isinstance(error, TryLater) and not error.sent),
+        wait=_as_asked,
+        stop=lambda state: state.attempt_number >= _LONG_ATTEMPTS or _too_long(state),
+        sleep=sleep,
+        reraise=True,
+    )(attempt)
+
+
+_BY_ITSELF = tenacity.wait_exponential_jitter(initial=1, max=20)
+
+
+def _as_asked(state: tenacity.RetryCallState) -> float:
+    asked = getattr(state.outcome and state.outcome.exception(), "after", None)
+    return _BY_ITSELF(state) if asked is None else float(asked)
+
+
+def _too_long(state: tenacity.RetryCallState) -> bool:
+    spent = max(state.idle_for, state.seconds_since_start or 0.0)
+    return spent + state.upcoming_sleep > _LONG_PATIENCE

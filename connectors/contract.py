@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from ipaddress import ip_address
-from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import SecretStr
 
-from connectors.upkeep import Finding, Step, Uses
-from policies.commands import Command, Mode, Note, Target
+from connectors.site import Site, SiteSettings
+from connectors.upkeep import Consent, Finding, Step, Uses
+from policies.commands import Command, Note, Target
 from policies.model import JSON, Event, Ticket, TicketRef
 
 
@@ -34,13 +34,30 @@ class TryLater(Exception):
 
     `after`: seconds the vendor asked for, if it did. `sent`: the request may have been carried out all the same
     (read time-out, cut connection, 500, 502, 504), so look before sending again. `site_wide`: others would fail too.
+    `paced`: a limit of ours kept the request back; the vendor was not asked, and nothing is wrong with it.
     """
 
-    def __init__(self, reason: str, *, after: float | None = None, sent: bool = False, site_wide: bool = True) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        after: float | None = None,
+        sent: bool = False,
+        site_wide: bool = True,
+        paced: bool = False,
+    ) -> None:
         super().__init__(reason)
         self.after = after
         self.sent = sent
         self.site_wide = site_wide
+        self.paced = paced
+
+
+class Stale(TryLater):
+    """Somebody has changed the ticket since we read it: it is fetched and decided upon again, and only then written."""
+
+    def __init__(self, reason: str, *, after: float = 1.0) -> None:
+        super().__init__(reason, after=after, site_wide=False)
 
 
 class Refused(Exception):
@@ -84,57 +101,6 @@ def json_object(delivery: Delivery) -> Mapping[str, Any]:
     if not isinstance(body, dict):
         raise Unreadable(f"expected a JSON object, got {type(body).__name__}")
     return body
-
-
-def on_loopback(host: str) -> bool:
-    """Say whether an address never leaves this machine, so that plain http may be spoken to it."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-class SiteSettings(BaseModel):
-    """The part of `[sites.<name>]` that every vendor has; a vendor's own class adds its settings and secrets."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
-
-    vendor: str
-    url: str = Field(description="Base address of the site, https://… (http:// only on loopback)")
-    mode: Mode = Field(default=Mode.OBSERVE, description="observe | note | act; a new site starts in observe")
-    account: str | None = Field(default=None, description="Id of Stepladder's own account there; asked for if missing")
-    webhook_secrets: tuple[SecretStr, ...] = Field(default=(), description="Signing secrets; two during a rotation")
-    fields: Mapping[str, str] = Field(default_factory=dict, description="Our field name → the vendor's field id")
-    statuses: Mapping[str, str] = Field(default_factory=dict, description="Vendor status (name or id) → our status")
-    priorities: Mapping[str, str] = Field(default_factory=dict, description="Our priority → vendor priority id or name")
-    level_field: str | None = Field(default=None, description="Id of the field that shows the level")
-    ca_bundle: Path | None = Field(default=None, description="Certificates to trust, if not the system's")
-    connect_timeout: float = Field(default=3.05, gt=0, description="Seconds")
-    read_timeout: float = Field(default=6.0, gt=0, description="Seconds")
-    accepts: tuple[str, ...] = Field(default=(), description="Names of doctor's findings that somebody has accepted")
-
-    @property
-    def can_verify(self) -> bool:
-        """Senders can prove who they are; without that every delivery is refused."""
-        return bool(self.webhook_secrets)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """One vendor account as the pure functions see it: its settings, our own account's id, and names by id.
-
-    `names` has keys such as `group:360` and `user:77`; it is a picture taken by `Client.names()`.
-    """
-
-    name: str
-    settings: SiteSettings
-    account: str | None = None
-    names: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def vendor(self) -> str:
-        """Which connector speaks to it."""
-        return self.settings.vendor
 
 
 # --- what goes out ----------------------------------------------------------------------------------------
@@ -208,6 +174,9 @@ class Keeper(Protocol):
     def save(self, site: str, kept: Mapping[str, str]) -> None:
         """Keep this for a site, on the disk when it returns, in place of what was kept before."""
 
+    def turn(self, site: str) -> AbstractContextManager[None]:
+        """Hold the turn to renew what is kept for a site. Raises BlockingIOError while somebody else holds it."""
+
 
 class Client(Protocol):
     """The only part that talks to the vendor. Safe to use from several threads."""
@@ -246,6 +215,15 @@ class Client(Protocol):
         """Close every connection."""
 
 
+class Connect(Protocol):
+    """Opens the way out; nothing is asked yet."""
+
+    def __call__(
+        self, site: Site, keeper: Keeper, clock: Callable[[], float] = ..., *, now: Callable[[], datetime] = ...
+    ) -> Client:
+        """Open it. `clock`: seconds that never go back; `now`: the time of day. Both are the machine's if left out."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connector:
     """A vendor's parts by name. `CONNECTOR` in the vendor's `__init__.py` is one of these."""
@@ -266,10 +244,12 @@ class Connector:
     #: sentences about what is wrong with a policy's target for this vendor
     check_target: Callable[[Target], tuple[str, ...]]
     #: open the way out
-    connect: Callable[[Site, Keeper], Client]
+    connect: Connect
     #: the settings with an administrator's credentials in place of ours (e-mail or nothing, token); never stored
     as_admin: Callable[[SiteSettings, str | None, SecretStr], SiteSettings] | None = None
+    #: how a person lets us in by OAuth, if these settings ask for that
+    consent: Callable[[SiteSettings], Consent] | None = None
     #: create or mend what the site needs; the last argument says whether only to tell what would be done
-    set_up: Callable[[Site, Uses, bool], Iterator[Step]] | None = None
-    #: what is wrong, and who would hear of our writes
-    examine: Callable[[Site, Uses, datetime], Iterator[Finding]] | None = None
+    set_up: Callable[[Site, Keeper, Uses, bool], Iterator[Step]] | None = None
+    #: what is wrong, and who would hear of our writes; the last argument is how to wait (seconds)
+    examine: Callable[[Site, Keeper, Uses, datetime, Callable[[float], None]], Iterator[Finding]] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -28,8 +28,8 @@ class Finding:
 
     `name` is stable from one examination to the next, so that a finding can be accepted by it:
     `customer-hears:trigger:360021`. `check` is what was examined: `credentials`, `permissions`, `webhook`, `clock`,
-    `names`, `vendor-rules`, `customer-hears`, `sla`, `sharing`, `automation-runs`. `customer_hears`: people outside
-    would notice our writes; a site does not act until somebody has accepted that by name.
+    `names`, `vendor-rules`, `customer-hears`, `sla`, `sharing`, `automation-runs`, `limits`. `customer_hears`: people
+    outside would notice our writes; a site does not act until somebody has accepted that by name.
     """
 
     name: str
@@ -71,6 +71,20 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """How a person lets us act for them: the address to open, less `state`, and what the code that it leads to buys.
+
+    `scopes`: each scope that is asked for, and what for. `redeem` returns what is to be kept; it raises TryLater or
+    Refused.
+    """
+
+    address: str
+    redirect_url: str
+    scopes: Mapping[str, str]
+    redeem: Callable[[str], Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
     """One target that the policy names for tickets of a site, at one level."""
 
@@ -85,7 +99,9 @@ class Uses:
     """What the active policy does with one site's tickets: what must exist there, and what our writes change.
 
     `fields`: our names of the fields that it asks about. `sets`: the priorities that its levels give.
-    `hook`: the address that this site's webhooks are sent to, if it is known.
+    `hook`: the address that this site's webhooks are sent to, if it is known. `scope`: which values of a ticket field
+    `applies_to` names, `{"project": ("ITSM",)}`; empty is everything we can see. `writes_per_month`: how often we wrote
+    in the last thirty days, if that is known.
     """
 
     targets: tuple[Placed, ...] = ()
@@ -93,3 +109,5 @@ class Uses:
     sets: frozenset[Priority] = frozenset()
     levels: int = 1
     hook: str | None = None
+    scope: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    writes_per_month: int | None = None

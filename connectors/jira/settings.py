@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Literal, Self
@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from connectors.contract import Site, SiteSettings, on_loopback
+from connectors.limits import Pace, Window
+from connectors.oauth import OAuthSettings, one_way
+from connectors.site import Site, on_loopback
 from policies.model import Priority, Status
 
 SLA = "sla"
@@ -20,11 +22,15 @@ SLA = "sla"
 
 _MAPS = ("fields", "statuses", "priorities")
 _PROJECT = re.compile(r"[A-Z][A-Z0-9_]*")
-_CUSTOM_FIELD = re.compile(r"customfield_\d+")
+_PER_ISSUE = (Window(most=16, seconds=2), Window(most=80, seconds=30))
+"""Jira lets through 20 and 100, from everybody together; a fifth is left to the others."""
+_SCOPES = (
+    "read:jira-work write:jira-work read:jira-user read:servicedesk-request write:servicedesk-request offline_access"
+)
 
 
 def sla_ids(text: str) -> tuple[str, ...]:
-    """Return the ids of the SLA fields from the text in the settings."""
+    """Return the ids or names of the SLA fields from the text in the settings."""
     return tuple(filter(None, (part.strip() for part in text.split(","))))
 
 
@@ -44,10 +50,10 @@ def _our_statuses(statuses: Mapping[str, str]) -> Mapping[str, str]:
     return statuses
 
 
-def _sla_fields(fields: Mapping[str, str]) -> Mapping[str, str]:
-    for number in sla_ids(fields.get(SLA, "")):
-        if not _CUSTOM_FIELD.fullmatch(number):
-            raise ValueError(f"fields: expected sla as ids like customfield_10030, commas between them, got {number!r}")
+def _ids_or_names(fields: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in fields.items():
+        if not value or not value.isprintable():
+            raise ValueError(f"fields: expected the id or the name of a field for {name!r}, got {value!r}")
     return fields
 
 
@@ -61,12 +67,12 @@ class ProjectMaps(BaseModel):
     priorities: Mapping[str, str] = Field(default_factory=dict, description="Our priority → this project's priority")
     level_field: str | None = Field(default=None, description="Id of the level's field; empty: this project has none")
 
-    _fields = field_validator("fields")(_sla_fields)
+    _fields = field_validator("fields")(_ids_or_names)
     _priorities = field_validator("priorities")(_our_priorities)
     _statuses = field_validator("statuses")(_our_statuses)
 
 
-class JiraSettings(SiteSettings):
+class JiraSettings(OAuthSettings):
     """One Jira site, Cloud or Data Center."""
 
     vendor: Literal["jira"] = Field(default="jira", description="Always jira")
@@ -74,6 +80,9 @@ class JiraSettings(SiteSettings):
     api_url: str | None = Field(
         default=None, description="Cloud with a scoped token: https://api.atlassian.com/ex/jira/<cloud id>"
     )
+    auth_url: str = Field(default="https://auth.atlassian.com", description="Cloud, OAuth: where tokens come from")
+    gateway_url: str = Field(default="https://api.atlassian.com", description="Cloud, OAuth: where the API is asked")
+    scope: str = Field(default=_SCOPES, description="Cloud, OAuth by consent: scopes to ask for")
     email: str | None = Field(default=None, description="Cloud: e-mail address of Stepladder's own account")
     token: SecretStr | None = Field(default=None, description="Cloud: API token of that account")
     personal_token: SecretStr | None = Field(default=None, description="Data Center: personal access token")
@@ -89,7 +98,7 @@ class JiraSettings(SiteSettings):
         default_factory=dict, description="Project key → its own fields, statuses, priorities, level_field"
     )
 
-    @field_validator("url", "api_url")
+    @field_validator("url", "api_url", "auth_url", "gateway_url")
     @classmethod
     def _safe_address(cls, url: str | None) -> str | None:
         if url is None:
@@ -119,7 +128,7 @@ class JiraSettings(SiteSettings):
                 raise ValueError(f"projects: expected a project's key in capitals, such as ITSM, got {key!r}")
         return projects
 
-    _fields = field_validator("fields")(_sla_fields)
+    _fields = field_validator("fields")(_ids_or_names)
     _priorities = field_validator("priorities")(_our_priorities)
     _statuses = field_validator("statuses")(_our_statuses)
 
@@ -128,10 +137,14 @@ class JiraSettings(SiteSettings):
         if self.deployment == "cloud":
             if self.personal_token:
                 raise ValueError("personal_token: expected email and token for deployment cloud, got a personal token")
-            if not (self.email and self.token):
-                raise ValueError("email, token: expected both for deployment cloud, got at most one of them")
+            one_way(
+                {
+                    "email and token": (self.email, self.token),
+                    "client_id and client_secret": (self.client_id, self.client_secret),
+                }
+            )
         else:
-            if self.email or self.token:
+            if self.email or self.token or self.client_id or self.client_secret:
                 raise ValueError("email, token: expected personal_token for deployment datacenter, got Cloud's log-in")
             if not self.personal_token:
                 raise ValueError("personal_token: expected one for deployment datacenter, got none")
@@ -141,13 +154,25 @@ class JiraSettings(SiteSettings):
 
     @property
     def can_verify(self) -> bool:
-        """A sender can prove who it is in one of three ways."""
-        return bool(self.webhook_secrets or self.automation_tokens or self.webhook_passwords)
+        """A sender can prove who it is in one of four ways."""
+        return bool(self.webhook_secrets or self.automation_tokens or self.webhook_passwords or self.app_secret)
+
+    @property
+    def app_secret(self) -> SecretStr | None:
+        """What an OAuth app's own webhooks are signed with, if we are that app."""
+        return self.client_secret if self.by_consent else None
 
     @property
     def api(self) -> str:
-        """Where the API is asked; people open tickets at `url`."""
+        """Where the API is asked; people open tickets at `url`. With OAuth `Tokens.api` knows."""
         return self.api_url or self.url
+
+    def pace(self, clock: Callable[[], float]) -> Pace:
+        """Return a count of our own that keeps Jira's limits of writes to one issue.
+
+        https://developer.atlassian.com/cloud/jira/platform/rate-limiting/
+        """
+        return Pace(clock, per_ticket=_PER_ISSUE if self.cloud else ())
 
     @property
     def cloud(self) -> bool:

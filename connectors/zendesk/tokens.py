@@ -1,82 +1,101 @@
-"""How we prove ourselves to Zendesk: OAuth client credentials, a token made by hand, or an API token while those last.
+"""How we prove ourselves to Zendesk: OAuth by a client's credentials or a person's consent, a token made by hand, or an
+API token while those last. It never writes one down itself, and never shows one.
 
-It keeps one access token for all threads, fetches the next one in time, and never writes one down.
 https://developer.zendesk.com/documentation/api-basics/authentication/oauth-migration/
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import cast
+from urllib.parse import urlencode
 
 import requests
 
-from connectors.calls import CREDENTIALS_PATIENCE, VendorAnswer, not_now, vendor_session
-from connectors.contract import TryLater
+from connectors.access import Access
+from connectors.contract import Keeper, Refused
+from connectors.endings import ends_at
+from connectors.oauth import redeem
+from connectors.site import Site, SiteSettings
+from connectors.upkeep import Consent
 from connectors.zendesk.settings import ZendeskSettings
 
-_USUAL_LIFE = 1800.0  # seconds; what a new OAuth client gets if the answer does not say
-_MARGIN = 60.0
+_MEANS = {
+    "read": "reads tickets, their history, users, groups and fields",
+    "write": "writes notes, fields, assignment and followers to tickets",
+    "tickets:read": "reads tickets, but not their history: `read` is needed to find a lost write again",
+    "tickets:write": "writes to tickets",
+}
+
+
+def utc() -> datetime:
+    """Return the machine's time."""
+    return datetime.now(UTC)
 
 
 class Tokens:
-    """The `Authorization` of every request, kept fresh."""
+    """The `Authorization` of every request, kept fresh for all threads."""
 
-    def __init__(self, settings: ZendeskSettings, clock: Callable[[], float]) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._token: str | None = None
-        self._until = 0.0
+    def __init__(
+        self, site: Site, keeper: Keeper, clock: Callable[[], float], now: Callable[[], datetime] = utc
+    ) -> None:
+        self._settings = cast(ZendeskSettings, site.settings)
+        self._site, self._keeper = site.name, keeper
+        self._access = None
+        if self._settings.client_id:
+            settings = self._settings
+            self._access = Access(site.name, settings, _token_url(settings), settings.scope, keeper, clock, now)
+
+    @property
+    def asked(self) -> int:
+        """How many requests for tokens this thread has sent."""
+        return self._access.asked if self._access else 0
 
     def authorize(self, session: requests.Session) -> None:
-        """Put the credentials of this moment on a session."""
-        if self._settings.token is not None:
-            session.auth = (f"{self._settings.email}/token", self._settings.token.get_secret_value())
-        else:
-            session.headers["Authorization"] = f"Bearer {self.current()}"
-
-    def current(self) -> str:
-        """Return an access token that still lives for a while."""
-        if self._settings.oauth_token is not None:
-            return self._settings.oauth_token.get_secret_value()
-        with self._lock:
-            if self._token is None or self._clock() >= self._until:
-                self._token, life = self._fetch()
-                self._until = self._clock() + max(life - _MARGIN, life / 2)
-            return self._token
+        """Put the credentials of this moment on a session. Raises TryLater."""
+        settings = self._settings
+        if self._access is not None:
+            session.headers["Authorization"] = f"Bearer {self._access.current()}"
+        elif settings.oauth_token is not None:
+            session.headers["Authorization"] = f"Bearer {settings.oauth_token.get_secret_value()}"
+        elif settings.token is not None:
+            session.auth = (f"{settings.email}/token", settings.token.get_secret_value())
 
     def reject(self, session: requests.Session) -> bool:
         """Hear that Zendesk did not accept this session's token; say whether a fresh one can be had."""
-        if self._settings.client_secret is None:
+        if self._access is None:
             return False
-        with self._lock:
-            if session.headers.get("Authorization") == f"Bearer {self._token}":
-                self._token = None
+        self._access.reject(str(session.headers.get("Authorization", "")).removeprefix("Bearer "))
         return True
 
-    def _fetch(self) -> tuple[str, float]:
-        settings = self._settings
-        wanted = {
-            "grant_type": "client_credentials",
-            "client_id": settings.client_id,
-            "client_secret": settings.client_secret.get_secret_value() if settings.client_secret else None,
-            "scope": settings.scope,
-        }
-        try:
-            with vendor_session(settings) as session:
-                timeout = (settings.connect_timeout, settings.read_timeout)
-                answer = session.post(f"{settings.url}/oauth/tokens", json=wanted, timeout=timeout).json()
-            token, life = answer["access_token"], float(answer.get("expires_in") or _USUAL_LIFE)
-        except (VendorAnswer, requests.RequestException) as error:
-            raise _no_token(error) from error
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise TryLater("no access token in the answer of /oauth/tokens", after=CREDENTIALS_PATIENCE) from error
-        return str(token), life
+    def ends_at(self) -> datetime | None:
+        """Return when the credentials end, as far as that is known."""
+        return ends_at(self._settings, self._keeper.load(self._site) if self._settings.by_consent else {})
 
 
-def _no_token(error: VendorAnswer | requests.RequestException) -> TryLater:
-    later = not_now(error)
-    if later is None:
-        return TryLater(f"{error}: check client_id, client_secret and scope", after=CREDENTIALS_PATIENCE)
-    return TryLater(str(later), after=later.after)  # asking for a token changed nothing at a ticket
+def consent(settings: SiteSettings) -> Consent:
+    """Say where a person agrees that we act for them. Raises Refused if these settings ask for no consent."""
+    mine = cast(ZendeskSettings, settings)
+    if not mine.by_consent:
+        raise Refused('nobody has to agree for this site: only client_id with grant = "authorization_code" asks for it')
+    asked = {
+        "response_type": "code",
+        "client_id": mine.client_id,
+        "redirect_uri": mine.redirect_url,
+        "scope": mine.scope,
+    }
+
+    def buy(code: str) -> Mapping[str, str]:
+        return redeem(mine, _token_url(mine), code, utc())
+
+    return Consent(
+        address=f"{mine.url}/oauth/authorizations/new?{urlencode(asked)}",
+        redirect_url=mine.redirect_url,
+        scopes={scope: _MEANS.get(scope, "") for scope in mine.scope.split()},
+        redeem=buy,
+    )
+
+
+def _token_url(settings: ZendeskSettings) -> str:
+    return f"{settings.url}/oauth/tokens"
