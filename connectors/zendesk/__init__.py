@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from connectors.contract import Connector
+from connectors.zendesk.checkup import examine
 from connectors.zendesk.client import connect
 from connectors.zendesk.settings import ZendeskSettings
+from connectors.zendesk.setup import as_admin, set_up
+from connectors.zendesk.tokens import consent
 from connectors.zendesk.webhook import delivery_id, read, tickets, verify
 from connectors.zendesk.writeback import check_target, plan
 
@@ -19,4 +22,8 @@ CONNECTOR = Connector(
     plan=plan,
     check_target=check_target,
     connect=connect,
+    as_admin=as_admin,
+    consent=consent,
+    set_up=set_up,
+    examine=examine,
 )

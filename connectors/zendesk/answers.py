@@ -1,16 +1,23 @@
-"""What the answers of Zendesk's API mean: a ticket, what was said on it, the audit of a write, or a failure. Pure."""
+"""What the answers of Zendesk's API mean: a ticket, what was said on it, the audit of a write, or a failure. Pure.
+
+A failure is told by its code and by the field it names, never by its sentence: those come in our account's language.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
 from connectors.calls import CREDENTIALS_PATIENCE, VendorAnswer, not_now
-from connectors.contract import Refused, Site, TryLater
-from connectors.zendesk.picture import actor, identity, mapping, moment, people_and_groups, picture, plain
+from connectors.contract import Refused, Stale, TryLater
+from connectors.site import Site
+from connectors.zendesk.picture import actor, identity, mapping, moment, objects, people_and_groups, picture, plain
 from policies.model import Comment, Event, Kind, TicketRef
 
 _AT_FAULT = {
@@ -18,14 +25,24 @@ _AT_FAULT = {
     "group": "group",
     "priority": "priority",
     "tags": "level",
-    "custom_fields": "level",
-    "fields": "level",
     "followers": "followers",
     "collaborators": "followers",
     "comment": "note",
     "body": "note",
 }
-_CONFLICT_PATIENCE = 0.2
+_CUSTOM_FIELD = re.compile(r"(custom_field|ticket_field|field)s?(_\d+)?|\d+")
+_STAFF = frozenset({"agent", "admin"})
+_COLLISION_PATIENCE = 0.2  # Zendesk's database was busy: the same again
+MOST_COMMENTS = 5000
+"""More than this a ticket does not take; it takes other changes."""
+
+
+class Forbidden(TryLater):
+    """Our account, or its token, may not ask this. Waiting does not help; somebody must give it the right."""
+
+
+class Barred(Refused):
+    """The ticket is not shown to us, or it is and is not ours to change; only reading it tells which."""
 
 
 def fetched(
@@ -38,7 +55,10 @@ def fetched(
 ) -> Event:
     """Make the FETCHED event with the whole ticket; `organization`: its organization's fields, if they are known."""
     named = {**names, **people_and_groups(answer)}
-    ticket = picture(mapping(answer, "ticket"), ref, site, named, organization, whole=True)
+    staff = {f"user:{who}": named.get(f"user:{who}", who) for who in _staff(answer)}
+    ticket = picture(
+        mapping(answer, "ticket"), ref, replace(site, names={**names, **staff}), named, organization, whole=True
+    )
     return Event(id=f"fetched:{now.isoformat()}", kind=Kind.FETCHED, at=now, received_at=now, ticket=ticket)
 
 
@@ -46,9 +66,8 @@ def organization_fields(answer: Mapping[str, Any], organization: str | None) -> 
     """Return the fields of a ticket's organization: empty if it has none, None if the answer leaves them out."""
     if organization is None:
         return {}
-    listed = answer.get("organizations")
-    for shown in [answer.get("organization"), *(listed if isinstance(listed, list) else ())]:
-        if isinstance(shown, dict) and identity(shown.get("id")) == organization:
+    for shown in (mapping(answer, "organization"), *objects(answer, "organizations")):
+        if identity(shown.get("id")) == organization:
             found = shown.get("organization_fields")
             return found if isinstance(found, dict) else None
     return None
@@ -56,12 +75,10 @@ def organization_fields(answer: Mapping[str, Any], organization: str | None) -> 
 
 def conversation(page: Mapping[str, Any], requester: str | None, site: Site, now: datetime) -> list[Event]:
     """Make a COMMENTED event of each comment, oldest first, with the ids that webhooks give them."""
-    listed = [item for item in page.get("comments") or () if isinstance(item, dict)]
-    users = [item for item in page.get("users") or () if isinstance(item, dict)]
-    end_users = {identity(user.get("id")) for user in users if user.get("role") == "end-user"}
+    staff = {identity(user.get("id")): user.get("role") != "end-user" for user in objects(page, "users")}
     names = people_and_groups(page)
     events = []
-    for item in listed:
+    for item in objects(page, "comments"):
         number, who, public = identity(item.get("id")), identity(item.get("author_id")), item.get("public")
         if number is None:
             continue
@@ -72,7 +89,7 @@ def conversation(page: Mapping[str, Any], requester: str | None, site: Site, now
                 kind=Kind.COMMENTED,
                 at=moment(item.get("created_at")) or now,
                 received_at=now,
-                actor=actor(who, site, requester, staff=who not in end_users, name=names.get(f"user:{who}")),
+                actor=actor(who, site, requester, staff=staff.get(who), name=names.get(f"user:{who}")),
                 comment=Comment(id=number, text=text, public=public if isinstance(public, bool) else None),
             )
         )
@@ -81,61 +98,115 @@ def conversation(page: Mapping[str, Any], requester: str | None, site: Site, now
 
 def with_marker(page: Mapping[str, Any], marker: str) -> Mapping[str, Any] | None:
     """Return the audit that carries our marker."""
-    for audit in page.get("audits") or ():
-        if isinstance(audit, dict) and mapping(mapping(audit, "metadata"), "custom").get("stepladder") == marker:
+    for audit in objects(page, "audits"):
+        if mapping(mapping(audit, "metadata"), "custom").get("stepladder") == marker:
             return audit
     return None
 
 
 def placed(audit: Mapping[str, Any]) -> dict[str, str]:
     """Return the ids of the group and the person that a write gave the ticket to, as far as it changed them."""
-    events = [event for event in audit.get("events") or () if isinstance(event, dict)]
-    shown = {event.get("field_name"): identity(event.get("value")) for event in events}
+    shown = {plain(event.get("field_name")): identity(event.get("value")) for event in objects(audit, "events")}
     return {name: key for name in ("group", "assignee") if (key := shown.get(f"{name}_id")) is not None}
+
+
+def shows_fields(raw: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Say whether a ticket has the custom fields that were to be set; one that is switched off is ignored silently."""
+    if "custom_fields" not in raw:
+        return True
+    shown = {identity(item.get("id")) for item in objects(raw, "custom_fields")}
+    return all(identity(item.get("id")) in shown for item in objects(wanted, "custom_fields"))
 
 
 def leaked_comment(audit: Mapping[str, Any]) -> str | None:
     """Return the comment of our write if the requester can read it, which must never be."""
-    for event in audit.get("events") or ():
-        if isinstance(event, dict) and event.get("type") == "Comment" and event.get("public") is not False:
+    for event in objects(audit, "events"):
+        if event.get("type") == "Comment" and event.get("public") is not False:
             return identity(event.get("id"))
     return None
 
 
-def is_closed(raw: Mapping[str, Any]) -> bool:
-    """Say whether a ticket takes no more writes."""
-    return raw.get("status") in ("closed", "deleted")
+def why_refused(raw: Mapping[str, Any], refused: Refused) -> Refused:
+    """Say by the ticket itself why a write was refused, where the answer did not say it in a code or a field's name."""
+    if plain(raw.get("status")) in ("closed", "deleted"):
+        return Refused(str(refused), gone=True)
+    if isinstance(refused, Barred):  # it can be read, so it is there
+        return Refused("our account may read this ticket and not change it: check its role")
+    count = raw.get("comment_count")
+    if isinstance(count, int) and count >= MOST_COMMENTS:
+        return Refused(f"the ticket has {count} comments and takes no more ({refused})", parts=frozenset({"note"}))
+    return refused
 
 
 def failure(error: VendorAnswer | requests.RequestException, *, about_ticket: bool = True) -> TryLater | Refused:
     """Say which of our two failures this is. Refused without `parts` and not `gone`: only the ticket can tell why."""
+    if isinstance(error, VendorAnswer) and 300 <= error.status < 400:
+        return TryLater(_moved(error), after=CREDENTIALS_PATIENCE)
     if later := not_now(error):
         return later
     if not isinstance(error, VendorAnswer):
         return Refused(f"the request could not be made ({type(error).__name__})")
-    if error.status == 409:  # somebody was faster (UpdateConflict), or Zendesk's database was busy; nothing was written
-        return TryLater(str(error), after=_CONFLICT_PATIENCE, site_wide=False)
     said = error.json()
     sentence = _sentence(said) or f"Zendesk gives no reason, only the number {error.status}"
-    if error.status == 403 and (not about_ticket or "scope" in sentence):
-        return TryLater(f"{sentence}: check our account's role and scopes", after=CREDENTIALS_PATIENCE)
+    if error.status == 409:  # nothing was written
+        if said.get("error") == "UpdateConflict":
+            return Stale("somebody changed the ticket just now")
+        return TryLater(str(error), after=_COLLISION_PATIENCE, site_wide=False)
     if error.status in (403, 404, 410):
-        return Refused(f"the ticket is not there or not visible to us ({error.status})", gone=about_ticket)
+        return _hidden(error, sentence, about_ticket)
     if error.status == 413:
         return Refused(sentence, parts=frozenset({"note"}))
     details = mapping(said, "details")
-    if any(item.get("error") == "ClosedTicket" for item in _items(details)):
+    if "ClosedTicket" in [said.get("error"), *(item.get("error") for _, item in _items(details))]:
         return Refused(sentence, gone=True)
-    parts = frozenset(part for key in details if (part := _AT_FAULT.get(key.removesuffix("_id"))))
-    return Refused(sentence, parts=parts)
+    parts = (_part(key, item) for key, item in _items(details))
+    return Refused(sentence, parts=frozenset(filter(None, parts)))
 
 
-def _items(details: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    lists = [value for value in details.values() if isinstance(value, list)]
-    return [item for listed in lists for item in listed if isinstance(item, dict)]
+def _hidden(error: VendorAnswer, sentence: str, about_ticket: bool) -> TryLater | Refused:
+    """Tell a thing that is not there for us from an account, an address or a network that is not let in at all."""
+    if "json" not in error.response.headers.get("Content-Type", ""):  # no such account, or our address is kept out
+        cure = "check the site's url, and whether Zendesk lets our address in"
+        return TryLater(f"{error} with a page where an answer was expected: {cure}", after=CREDENTIALS_PATIENCE)
+    if error.status == 403 and (not about_ticket or "scope" in sentence):
+        return Forbidden(f"{sentence}: check our account's role and scopes", after=CREDENTIALS_PATIENCE)
+    if not about_ticket:
+        return Refused(f"{error}: Zendesk does not have this")
+    kind = Barred if error.status == 403 else Refused
+    return kind(f"the ticket is not there or not visible to us ({error.status})", gone=True)
+
+
+def _moved(error: VendorAnswer) -> str:
+    try:
+        host = urlsplit(error.response.headers.get("Location", "")).hostname
+    except ValueError:
+        host = None
+    where = f"to {host}" if host else "elsewhere"
+    return f"{error}, sending us {where}: was the account renamed? put its new address into `url`"
+
+
+def _staff(answer: Mapping[str, Any]) -> Iterator[str]:
+    for user in objects(answer, "users"):
+        if plain(user.get("role")) in _STAFF and (who := identity(user.get("id"))):
+            yield who
+
+
+def _items(details: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for key, listed in details.items():
+        for item in listed if isinstance(listed, list) else [listed]:
+            yield key, item if isinstance(item, dict) else {}
+
+
+def _part(key: str, item: Mapping[str, Any]) -> str | None:
+    """Return which of our parts an error is about; of custom fields we write the level's only."""
+    if "ticket_field_id" in item or _CUSTOM_FIELD.fullmatch(key):
+        return "level"
+    return _AT_FAULT.get(key.removesuffix("_id"))
 
 
 def _sentence(said: Mapping[str, Any]) -> str | None:
-    told = [text for item in _items(mapping(said, "details")) if (text := plain(item.get("description")))]
-    whole = "; ".join(told) or plain(said.get("description")) or plain(said.get("error"))
+    told = [text for _, item in _items(mapping(said, "details")) if (text := plain(item.get("description")))]
+    error = mapping(said, "error")  # an older spelling: {"error": {"title": "Forbidden", "message": "…"}}
+    words = (plain(said.get("description")), plain(error.get("message")), plain(error.get("title")))
+    whole = "; ".join(told) or next(filter(None, words), None) or plain(said.get("error"))
     return whole[:300] if whole else None

@@ -9,36 +9,42 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import requests
 
 from connectors.calls import CREDENTIALS_PATIENCE, patiently
-from connectors.contract import Call, Keeper, Outcome, Refused, Site, TryLater
+from connectors.contract import Call, Changed, Keeper, Outcome, Refused, TryLater
+from connectors.site import Site
 from connectors.zendesk.answers import (
+    Barred,
     conversation,
     fetched,
-    is_closed,
     leaked_comment,
     organization_fields,
     placed,
+    shows_fields,
+    why_refused,
     with_marker,
 )
+from connectors.zendesk.changes import Changes
 from connectors.zendesk.directory import Directory
-from connectors.zendesk.line import PAGE, Line
+from connectors.zendesk.discovery import Discovery
+from connectors.zendesk.line import PAGE, Line, open_line
 from connectors.zendesk.parts import Parts
-from connectors.zendesk.picture import asks_organization, identity, level_in, level_tag, mapping, picture
+from connectors.zendesk.picture import asks_organization, identity, level_in, level_tag, mapping, moment, picture
 from connectors.zendesk.pools import Pools
 from connectors.zendesk.settings import ZendeskSettings
-from connectors.zendesk.tokens import Tokens
 from policies.model import Event, Ticket, TicketRef
 
-_SIDELOADS = "users,groups,organizations,comment_count,metric_sets"
+_SIDELOADS = "users,groups,organizations"  # the names of a full picture; they cost no request
+_LATEST_PAGES = 3  # of audits; between a write and the look for it there are few
+_MOST_PAGES = 100
 
 
 def connect(
@@ -46,22 +52,25 @@ def connect(
     keeper: Keeper,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> ZendeskClient:
     """Open the way to one Zendesk account; nothing is asked yet."""
-    return ZendeskClient(site, keeper, clock, sleep)
+    return ZendeskClient(site, open_line(site, keeper, clock, now), clock, sleep)
 
 
 class ZendeskClient:
     """One Zendesk account, safe to use from several threads."""
 
-    def __init__(self, site: Site, keeper: Keeper, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+    def __init__(self, site: Site, line: Line, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
         self._site = site
         self._settings = cast(ZendeskSettings, site.settings)
         self._sleep = sleep
-        self._line = Line(site, Tokens(self._settings, clock))
+        self._line = line
         self._directory = Directory(self._line.pages, clock=clock)
+        self._discovery = Discovery(self._directory, site, self._settings, clock)
+        self._changes = Changes(self._line, site.vendor, site.name, clock)
         pools = Pools(self._directory, self._line, clock)
-        self._parts = Parts(self._directory, pools, self._settings.level_field, self.account)
+        self._parts = Parts(self._directory, pools, self._discovery.level_field, self.account)
         self._account = site.account or site.settings.account
         self._mine = threading.local()
 
@@ -78,39 +87,57 @@ class ZendeskClient:
         """Return the names of groups and agents by `kind:id`, cached."""
         return self._directory.names()
 
+    def settings(self) -> ZendeskSettings:
+        """Return the site's settings with titles of fields and labels of statuses turned into ids, cached."""
+        return self._discovery.settings()
+
+    def asked(self) -> int:
+        """Return how many requests this thread has sent so far."""
+        return self._line.asked
+
+    def changed_since(self, since: datetime) -> Iterator[Changed]:
+        """Yield the tickets changed at or after a moment, the earliest change first. Raises TryLater on the way."""
+        return self._changes.since(since)
+
+    def cannot_see(self) -> tuple[str, ...]:
+        """Return sentences: which changes `changed_since` does not show, with the rights that we have."""
+        return self._changes.cannot_see()
+
     def fetch(self, ref: TicketRef, fields: frozenset[str], now: datetime) -> Sequence[Event]:
         """Ask for the ticket, and for its newest hundred comments if `conversation` is wanted."""
         include = _SIDELOADS + (",slas" if "sla_breach_at" in fields else "")
         answer = self._line.get(f"tickets/{ref.id}", "ticket", include=include)
-        site = replace(self._site, account=self._account)
+        site = self._seen()
         raw = _this_ticket(answer, ref)
         if raw.get("status") == "deleted":
             raise Refused("the ticket is deleted", gone=True)
-        organization = self._organization_fields(answer, identity(raw.get("organization_id")))
-        events = [fetched(answer, self._directory.known(), organization, ref, site, now)]
+        organization = self._organization_fields(answer, identity(raw.get("organization_id")), site)
+        events = [fetched(answer, site.names, organization, ref, site, now)]
         if "conversation" in fields:
             newest: dict[str, Any] = {"sort": "-created_at", "page[size]": PAGE, "include": "users"}
             page = self._line.get(f"tickets/{ref.id}/comments", "comments", **newest)
             events += conversation(page, identity(raw.get("requester_id")), site, now)
         return events
 
-    def _organization_fields(self, answer: Mapping[str, Any], organization: str | None) -> Mapping[str, Any] | None:
+    def _seen(self) -> Site:
+        """Return the site as the pure functions see it, with the names that are known already."""
+        return replace(self._site, settings=self.settings(), account=self._account, names=self._directory.known())
+
+    def _organization_fields(
+        self, answer: Mapping[str, Any], organization: str | None, site: Site
+    ) -> Mapping[str, Any] | None:
         """Return them as they stand beside the ticket; what stands there may be partial, then it is asked for."""
         found = organization_fields(answer, organization)
-        if found is None and asks_organization(self._site):
+        if found is None and asks_organization(site):
             with suppress(Refused):  # not visible to us: unknown
                 shown = self._line.get(f"organizations/{organization}", "organization")
                 return organization_fields(shown, organization)
         return found
 
     def look(self, call: Call, ref: TicketRef) -> Outcome | None:
-        """Search the ticket's audits, newest last, for the call's marker (audits offer no other order)."""
-        before, path = self._line.asked, f"tickets/{ref.id}/audits"
-        page = self._line.get(path, "audits", per_page=PAGE)
-        found, count = with_marker(page, call.key), page.get("count")
-        pages = -(-count // PAGE) if isinstance(count, int) else 1
-        for number in range(pages, max(1, pages - 2), -1):
-            found = found or with_marker(self._line.get(path, "audits", per_page=PAGE, page=number), call.key)
+        """Search the ticket's audits for the call's marker. A save is one audit: with the marker, all is there."""
+        before = self._line.asked
+        found = self._audit(call.key, f"tickets/{ref.id}/audits")
         if found is None:
             return None
         self._withdraw(leaked_comment(found) if call.note is not None else None, ref)
@@ -119,6 +146,28 @@ class ZendeskClient:
             has_it = identity(_this_ticket(self._line.get(f"tickets/{ref.id}", "ticket"), ref).get("assignee_id"))
             resolved |= {"assignee": has_it} if has_it else {}
         return Outcome(vendor_id=identity(found.get("id")), resolved=resolved, requests=self._line.asked - before)
+
+    def _audit(self, marker: str, path: str) -> Mapping[str, Any] | None:
+        """Read the first page and the last ones: audits come with the oldest first and offer no other order."""
+        page = self._line.get(path, "audits", per_page=PAGE)
+        count = page.get("count")
+        last = -(-count // PAGE) if isinstance(count, int) else None
+        if (found := with_marker(page, marker)) or last is None:
+            return found or self._audit_onward(marker, path, page)
+        for number in range(last, max(1, last - _LATEST_PAGES), -1):
+            if found := with_marker(self._line.get(path, "audits", per_page=PAGE, page=number), marker):
+                return found
+        return None
+
+    def _audit_onward(self, marker: str, path: str, page: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Walk on, where Zendesk does not say how many there are: not to find a mark that is there doubles a note."""
+        number = 1
+        while page.get("next_page") and number < _MOST_PAGES:
+            number += 1
+            page = self._line.get(path, "audits", per_page=PAGE, page=number)
+            if found := with_marker(page, marker):
+                return found
+        return None
 
     def carry_out(self, call: Call, ticket: Ticket) -> Outcome:
         """Send the call in one PUT (one GET before it if the level lives in the tag list, more if a pool chooses)."""
@@ -142,17 +191,18 @@ class ZendeskClient:
         tags: dict[str, Any] = {}
         if "level" in call.parts and not self._settings.level_field:
             tags = self._level_in_tags(ref, cast(int, call.parts["level"]))
+        self._line.may_write(ref.id)
         try:
             answered, audit = self._line.asking(lambda: self._put(ref, {**wanted, **tags}))
         except Refused as refused:
-            if refused.parts or refused.gone or not self._closed(ref):
+            if refused.parts or (refused.gone and not isinstance(refused, Barred)):
                 raise
-            raise Refused(str(refused), gone=True) from refused
-        self._withdraw(leaked_comment(audit), ref)
-        site = replace(self._site, account=self._account)
-        return Outcome(
-            ticket=picture(answered, ref, site, self._directory.known()), vendor_id=identity(audit.get("id"))
-        )
+            raise self._explained(ref, refused) from refused
+        self._withdraw(leaked_comment(audit) if "comment" in wanted else None, ref)
+        if not shows_fields(answered, wanted):
+            self._discovery.level_ignored()
+        site = self._seen()
+        return Outcome(ticket=picture(answered, ref, site, site.names), vendor_id=identity(audit.get("id")))
 
     def _put(self, ref: TicketRef, values: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """Update the ticket through zenpy; return the ticket and the audit that Zendesk answers."""
@@ -172,21 +222,25 @@ class ZendeskClient:
         except (ZenpyException, requests.JSONDecodeError, AttributeError, TypeError) as error:
             raise TryLater("expected the ticket and its audit, got another answer with 200", sent=True) from error
 
-    def _closed(self, ref: TicketRef) -> bool:
+    def _explained(self, ref: TicketRef, refused: Refused) -> Refused:
         # Zendesk's sentences come in our account's language and mostly without a code, so the ticket is asked
         try:
-            return is_closed(_this_ticket(self._line.get(f"tickets/{ref.id}", "ticket"), ref))
-        except Refused as refused:
-            return refused.gone
+            answer = self._line.get(f"tickets/{ref.id}", "ticket", include="comment_count")
+        except Refused as hidden:
+            return hidden if hidden.gone else refused
+        return why_refused(_this_ticket(answer, ref), refused)
 
     def _level_in_tags(self, ref: TicketRef, level: int) -> dict[str, Any]:
         """Return the whole tag list with our level in it, guarded against a change in between."""
         ticket = _this_ticket(self._line.get(f"tickets/{ref.id}", "ticket"), ref)
-        before = [str(tag) for tag in ticket.get("tags") or ()]
+        listed, stamp = ticket.get("tags"), ticket.get("updated_at")
+        if not isinstance(listed, list) or moment(stamp) is None:
+            raise TryLater(f"expected ticket {ref.id} with its tags and the time of its last change, got it without")
+        before = [str(tag) for tag in listed]
         after = [tag for tag in before if level_in(tag) is None] + ([level_tag(level)] if level > 1 else [])
         if sorted(after) == sorted(before):
             return {}
-        return {"tags": after, "safe_update": True, "updated_stamp": ticket.get("updated_at")}
+        return {"tags": after, "safe_update": True, "updated_stamp": stamp}
 
     def _withdraw(self, comment: str | None, ref: TicketRef) -> None:
         """Make a note private that Zendesk, against our request, made public; raise the alarm (decision 19)."""

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from connectors.contract import Delivery, Site
+from connectors.contract import Delivery
+from connectors.site import Site
 from connectors.zendesk.picture import (
     ATTRIBUTES,
     actor,
@@ -27,6 +28,7 @@ from connectors.zendesk.picture import (
 from policies.model import Actor, Change, Comment, Event, Kind, Role, Ticket, TicketRef
 
 Read = Callable[[object], str | None]
+_CUSTOM_STATUS = "custom_status_changed"
 _FIELDS: Mapping[str, tuple[str, str, Read]] = {
     "status_changed": ("status", "", status_word),
     "priority_changed": ("priority", "", lower_word),
@@ -39,7 +41,7 @@ _FIELDS: Mapping[str, tuple[str, str, Read]] = {
     "brand_changed": ("brand", "brand", identity),
     "form_changed": ("form", "form", identity),
     "submitter_changed": ("submitter", "user", identity),
-    "custom_status_changed": ("custom_status", "custom_status", identity),
+    _CUSTOM_STATUS: ("custom_status", "custom_status", identity),
     "external_id_changed": ("external_id", "", plain),
     "problem_link_changed": ("problem", "", identity),
     "task_due_at_changed": ("due_at", "", plain),
@@ -108,6 +110,8 @@ class _Reading:
             return self._changed(self._tags())
         if self.what == "custom_field_changed":
             return self._changed(self._custom_field())
+        if self.what == _CUSTOM_STATUS:
+            return self._custom_status()
         if self.what in _FIELDS:
             return self._changed(self._field())
         if self.what in _ABOUT_A_COMMENT:
@@ -145,7 +149,27 @@ class _Reading:
         name, kind, read_value = _FIELDS[self.what]
         after = read_value(self.said.get("current"))
         before = read_value(self.said.get("previous"))
+        if name == "status" and self._counts_as(self.detail.get("custom_status")):
+            after = self._status()
         return (Change(field=name, before=before, after=after, after_name=self.site.names.get(f"{kind}:{after}")),)
+
+    def _custom_status(self) -> Event:
+        """Read another custom status: a change of the status in our words, where the settings say what it counts as."""
+        changes = self._field()
+        by = actor(self.detail.get("actor_id"), self.site, self.requester)
+        before, after = (self._counts_as(self.said.get(key)) for key in ("previous", "current"))
+        if changes and (before or after):
+            changes = (*changes, Change(field="status", before=before, after=self._status()))
+        elif by.role is Role.OURS:  # we set none: it came with the status of a new ticket that we gave to somebody
+            return self._make(Kind.NOTED, by)
+        return self._changed(changes)
+
+    def _counts_as(self, custom_status: object) -> str | None:
+        return self.site.settings.statuses.get(identity(custom_status) or "")
+
+    def _status(self) -> str | None:
+        status = self.ticket.status if self.ticket is not None else None
+        return status.value if status is not None else None
 
     def _tags(self) -> tuple[Change, ...]:
         added, removed = (_texts(self.said.get(key)) for key in ("tags_added", "tags_removed"))

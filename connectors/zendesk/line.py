@@ -5,53 +5,80 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from typing import Any, TypeVar, cast
 
 import requests
 
 from connectors.calls import VendorAnswer, vendor_session
-from connectors.contract import Site, TryLater
+from connectors.contract import Keeper, TryLater
+from connectors.limits import Pace
+from connectors.site import Site
 from connectors.zendesk.answers import failure
-from connectors.zendesk.picture import mapping
+from connectors.zendesk.picture import mapping, objects
+from connectors.zendesk.settings import ZendeskSettings
 from connectors.zendesk.tokens import Tokens
 
 T = TypeVar("T")
 
 PAGE = 100
-_MOST_PAGES = 20
-_IGNORED = re.compile(r":unpermitted_keys=>\[(.*?)\]")
+_MOST_PAGES = 100
+_WRITTEN = re.compile(r"/tickets/([0-9]+)")
+_IGNORED = re.compile(r":(?:unpermitted_keys|invalid_values)=>\[(.*?)\]")
+_KEY = re.compile(r'"(ticket\.[a-z_.]+)"')  # names of ours only; a value could be anybody's words
 _log = logging.getLogger("stepladder.zendesk")
+
+
+def open_line(
+    site: Site,
+    keeper: Keeper,
+    clock: Callable[[], float] = time.monotonic,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Line:
+    """Make the line to an account; nothing is asked yet."""
+    return Line(site, Tokens(site, keeper, clock, now), cast(ZendeskSettings, site.settings).pace(clock), now)
 
 
 class Line:
     """One account's connections, safe to use from several threads."""
 
-    def __init__(self, site: Site, tokens: Tokens) -> None:
+    def __init__(
+        self, site: Site, tokens: Tokens, pace: Pace, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._site = site
         self._api = f"{site.settings.url}/api/v2"
         self._tokens = tokens
+        self._pace = pace
+        self._now = now
         self._mine = threading.local()
         self._sessions: list[requests.Session] = []
         self.timeout = (site.settings.connect_timeout, site.settings.read_timeout)
 
     @property
     def asked(self) -> int:
-        """How many requests this thread has sent so far."""
-        return getattr(self._mine, "asked", 0)
+        """How many requests this thread has sent so far, those for tokens included."""
+        return int(getattr(self._mine, "asked", 0)) + self._tokens.asked
 
     def get(self, path: str, expected: str, *, about_ticket: bool = True, **params: Any) -> Mapping[str, Any]:
         """Read something; `expected` is the key without which it is another answer. Raises TryLater or Refused."""
         try:
+            self._pace.ask()
             answer = self.asking(
                 lambda: self.session().get(f"{self._api}/{path}", params=params, timeout=self.timeout).json(),
                 about_ticket,
             )
-        except TryLater as later:  # a read changes nothing, so nothing is ambiguous
-            raise TryLater(str(later), after=later.after, site_wide=later.site_wide) from later
+        except TryLater as later:
+            later.sent = False  # a read changes nothing, so nothing is ambiguous
+            raise
         if not isinstance(answer, dict) or expected not in answer:
             raise TryLater(f"expected `{expected}` in the answer of {path}, got another answer")
         return answer
+
+    def may_write(self, ticket: str) -> None:
+        """Count one write to a ticket. Raises TryLater, with nothing sent, where one more would break a limit."""
+        self._pace.write(ticket)
 
     def put(self, path: str) -> None:
         """Do something that is said by its address alone."""
@@ -63,10 +90,11 @@ class Line:
         key = "group_memberships" if "memberships" in path else path
         for _ in range(_MOST_PAGES):
             page = self.get(path, key, about_ticket=False, **params)
-            yield from (item for item in page.get(key) or () if isinstance(item, dict))
+            yield from objects(page, key)
             if not mapping(page, "meta").get("has_more"):
                 return
             params["page[after]"] = mapping(page, "meta").get("after_cursor")
+        _log.warning("zendesk.list_cut site=%s list=%s pages=%s", self._site.name, key, _MOST_PAGES)
 
     def asking(self, ask: Callable[[], T], about_ticket: bool = True) -> T:
         """Ask once, and once more with a fresh token after a 401; turn every failure into TryLater or Refused."""
@@ -100,9 +128,11 @@ class Line:
             self._sessions.pop().close()
 
     def _seen(self, response: requests.Response, *_: object, **__: object) -> None:
-        self._mine.asked = self.asked + 1
+        self._mine.asked = getattr(self._mine, "asked", 0) + 1
+        about = _WRITTEN.search(response.request.path_url) if response.request.method != "GET" else None
+        self._pace.heard(response.headers, self._now(), about[1] if about else None)
         len(response.content)  # read it, so that the connection can be used again whatever `judge` says
-        warned = _IGNORED.search(response.headers.get("x-zendesk-api-warn", ""))
-        keys = [key for key in re.findall(r'"(.*?)"', warned[1] if warned else "") if key != "ticket.id"]
+        warned = "".join(_IGNORED.findall(response.headers.get("x-zendesk-api-warn", "")))
+        keys = [key for key in _KEY.findall(warned) if key != "ticket.id"]
         if keys:  # Zendesk answers 200 and drops what it does not know; this header is the only sign
             _log.warning("zendesk.keys_ignored site=%s keys=%s", self._site.name, ",".join(keys))

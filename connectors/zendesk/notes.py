@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import html
 import re
+from itertools import pairwise
 
 from policies.commands import Line, Note, Span, Speech
 
@@ -13,10 +14,12 @@ LIMIT = 60_000
 """Bytes; Zendesk silently cuts a comment off at 64 kB, which would lose the last line with the operation id."""
 
 _JOINER = "\u2060"  # invisible, and not part of any address or mention
-_LIVE = re.compile(r"(?<![\w.])[@#](?=\w)|(?<=[a-zA-Z]):(?=//)|(?<=mailto):|(?<=www)\.", re.IGNORECASE)
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_LIVE = re.compile(r"(?<!\w)@(?=\w)|#(?=\w)|(?<=[a-zA-Z]):(?=/)|(?<=mailto):|(?<=www)\.", re.IGNORECASE)
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _ENTITIES = str.maketrans({"{": "&#123;", "}": "&#125;"})
 _CAPS = (20_000, 6_000, 2_000, 600, 200)
+_TOLD_CAP = 300  # characters of a sentence about what was refused, where the note is too long otherwise
+_CUT = Line(spans=(Span(text="… cut: Zendesk takes no longer note …"),))
 _MARKS = {Speech.OURS: ("", ""), Speech.STRONG: ("<strong>", "</strong>"), Speech.QUOTE: ("<em>", "</em>")}
 
 
@@ -25,41 +28,63 @@ def render(note: Note, told: tuple[str, ...]) -> str:
     more = tuple(Line(spans=(Span(text=sentence),)) for sentence in told)
     lines = (*note.lines[:-1], *more, *note.lines[-1:])
     for cap in _CAPS:
-        written = [_line(line, cap) for line in lines]
-        if _size(written) <= LIMIT:
-            return _page(written)
-    return _page(_fewer(written, keep=len(more) + 1))
+        page = "".join(_line(line, cap) for line in lines)
+        if _size(page) <= LIMIT:
+            return page
+    return _fewer(note.lines[:-1], more, note.lines[-1:])
 
 
-def _fewer(written: list[str], keep: int) -> list[str]:
-    first, last = written[:-keep], written[-keep:]
-    mark = _line(Line(spans=(Span(text="… cut: Zendesk takes no longer note …"),)), _CAPS[0])
-    room = LIMIT - _size([mark, *last])
-    while first and _size(first) > room:
-        # spans are cut first, so a line of very many spans can still be too long: then it goes, whole
-        first = first[: len(first) * 3 // 4]
-    return [*first, mark, *last]
+def _fewer(first: tuple[Line, ...], told: tuple[Line, ...], last: tuple[Line, ...]) -> str:
+    """Leave whole lines out, with a mark where they stood: of what the note says, then of what was refused."""
+    mark, end = _line(_CUT, _CAPS[0]), "".join(_line(line, _CAPS[-1]) for line in last)
+    said, more = [_line(line, _CAPS[-1]) for line in first], [_line(line, _TOLD_CAP) for line in told]
+    room = LIMIT - _size(mark) - _size(end)
+    more = _fitting(more, room // 2)
+    said = _fitting(said, room - _size("".join(more)))
+    return "".join([*said, mark, *more, end])
 
 
-def _page(written: list[str]) -> str:
-    return "".join(written)
+def _fitting(written: list[str], room: int) -> list[str]:
+    """Return the first lines, as many as there is room for; a line of very many spans can be too long by itself."""
+    for number, line in enumerate(written):
+        room -= _size(line)
+        if room < 0:
+            return written[:number]
+    return written
 
 
-def _size(written: list[str]) -> int:
-    return len(_page(written).encode())
+def _size(page: str) -> int:
+    return len(page.encode())
 
 
 def _line(line: Line, cap: int) -> str:
-    label = f"<strong>{_escape(line.label)}:</strong> " if line.label else ""
-    return f"<p>{label}{''.join(_span(span, cap) for span in line.spans)}</p>"
+    texts = [_harmless(_short(span.text, cap)) for span in line.spans]
+    # what is live is looked for across spans: a sign at the end of one and a word at the beginning of the next
+    breaks = {found.end() for found in _LIVE.finditer("".join(texts))}
+    label = f"<strong>{_escape(_harmless(line.label), _breaks_in(line.label))}:</strong> " if line.label else ""
+    place, written = 0, []
+    for span, text in zip(line.spans, texts, strict=True):
+        before, after = _MARKS[span.speech]
+        inside = {at - place for at in breaks if place < at <= place + len(text)}
+        written.append(f"{before}{_escape(text, inside)}{after}")
+        place += len(text)
+    return f"<p>{label}{''.join(written)}</p>"
 
 
-def _span(span: Span, cap: int) -> str:
-    before, after = _MARKS[span.speech]
-    text = span.text if len(span.text) <= cap else f"{span.text[:cap]} … [cut, {len(span.text) - cap} more characters]"
-    return f"{before}{_escape(text)}{after}"
+def _short(text: str, cap: int) -> str:
+    return text if len(text) <= cap else f"{text[:cap]} … [cut, {len(text) - cap} more characters]"
 
 
-def _escape(text: str) -> str:
-    still = _LIVE.sub(lambda found: found[0] + _JOINER, _CONTROL.sub("", text))
+def _harmless(text: str) -> str:
+    return _CONTROL.sub("", text)
+
+
+def _breaks_in(text: str) -> set[int]:
+    return {found.end() for found in _LIVE.finditer(_harmless(text))}
+
+
+def _escape(text: str, breaks: set[int]) -> str:
+    """Return text as HTML that shows it as it is, with an invisible character after each sign in `breaks`."""
+    cuts = sorted({0, len(text), *breaks})
+    still = _JOINER.join(text[a:b] for a, b in pairwise(cuts)) + (_JOINER if len(text) in breaks else "")
     return html.escape(still).translate(_ENTITIES).replace("\n", "<br>")

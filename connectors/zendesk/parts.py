@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
-from connectors.contract import Call
+from connectors.contract import Call, Refused
 from connectors.zendesk.directory import Directory
 from connectors.zendesk.notes import render
 from connectors.zendesk.picture import level_tag
@@ -16,7 +16,9 @@ from policies.model import JSON, Ticket
 class Parts:
     """Turns the policy's words into Zendesk's fields, and says which id each name became."""
 
-    def __init__(self, directory: Directory, pools: Pools, level_field: str | None, account: Callable[[], str]) -> None:
+    def __init__(
+        self, directory: Directory, pools: Pools, level_field: Callable[[], str | None], account: Callable[[], str]
+    ) -> None:
         self._directory = directory
         self._pools = pools
         self._account = account
@@ -34,12 +36,12 @@ class Parts:
         if "followers" in parts:
             ids = [self._directory.person(who, "followers") for who in cast("Iterable[object]", parts["followers"])]
             resolved["followers"] = ",".join(ids)
-            wanted["followers"] = [{"user_id": int(who), "action": "put"} for who in ids]
+            wanted["followers"] = [{"user_id": who, "action": "put"} for who in ids]
         if "priority" in parts:
             wanted["priority"] = parts["priority"]
-        if "level" in parts and self._level_field:
+        if "level" in parts and (number := self._level_field()) is not None:
             tag = level_tag(level) if (level := cast(int, parts["level"])) > 1 else None
-            wanted["custom_fields"] = [{"id": int(self._level_field), "value": tag}]
+            wanted["custom_fields"] = [{"id": int(number), "value": tag}]
         if "note" in parts and call.note is not None:
             wanted["comment"] = {"html_body": render(call.note, call.told), "public": False}
         return wanted, resolved
@@ -50,8 +52,16 @@ class Parts:
         if parts.get("group") is not None:
             resolved["group"] = self._directory.group(parts["group"], "group")
         if parts.get("assignee") is not None:
-            resolved["assignee"] = self._directory.person(parts["assignee"], "assignee")
+            resolved["assignee"] = self._able(self._directory.person(parts["assignee"], "assignee"))
         elif isinstance(pool := parts.get("pool"), Mapping):
             stands_in = ticket.group.id if ticket.group is not None else None  # its agents only, says Zendesk
             resolved["assignee"] = self._pools.choose(pool, resolved.get("group", stands_in), self._account())
         return resolved
+
+    def _able(self, person: str) -> str:
+        """Return a person who can be assigned tickets, as far as is known: Zendesk does not say what else it does."""
+        if self._directory.is_light(person):
+            name = self._directory.known().get(f"user:{person}", person)
+            sentence = f"Zendesk's agent {name} is a light agent, who can be assigned nothing"
+            raise Refused(sentence, parts=frozenset({"assignee"}))
+        return person

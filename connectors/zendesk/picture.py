@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.contract import Site
+from connectors.site import Site
+from connectors.zendesk.onlookers import exposed
 from policies.model import (
     ASKED_APART,
     TICKET_FIELDS,
@@ -37,7 +38,7 @@ _NAMED = {
     "brand": ("brand", ("brand_id",)),
     "form": ("form", ("form_id", "ticket_form_id")),
 }
-_STATUSES = {
+STATUSES = {
     "new": Status.NEW,
     "open": Status.OPEN,
     "pending": Status.PENDING,
@@ -46,6 +47,7 @@ _STATUSES = {
     "closed": Status.CLOSED,
     "archived": Status.CLOSED,
 }
+_FIELD_ID = re.compile(r"[0-9]+|organization\.[A-Za-z0-9_-]+")
 _LEVEL_TAG = re.compile(r"stepladder_level_([1-9][0-9]?)")
 _ID = re.compile(r"-?[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 _TICKET_ID = re.compile(r"[1-9][0-9]{0,25}")
@@ -78,6 +80,12 @@ def mapping(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def objects(parent: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """Return the objects in a list under a key; whatever else is there is left out."""
+    listed = parent.get(key)
+    return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+
+
 def moment(value: object) -> datetime | None:
     """Read an RFC 3339 time with up to nine digits of fraction; no zone means UTC."""
     if not isinstance(value, str):
@@ -91,7 +99,7 @@ def moment(value: object) -> datetime | None:
 
 def status_word(value: object) -> str | None:
     """Return our word for a status: HOLD → on_hold."""
-    status = _STATUSES.get(value.lower()) if isinstance(value, str) else None
+    status = STATUSES.get(value.lower()) if isinstance(value, str) else None
     return status.value if status else plain(value)
 
 
@@ -110,6 +118,11 @@ def field_text(value: object) -> str | None:
     if isinstance(value, list):
         return ", ".join(filter(None, (field_text(item) for item in value if not isinstance(item, list)))) or None
     return plain(value) or None
+
+
+def is_field_id(field_id: str) -> bool:
+    """Say whether this is a ticket field's number or an organization's field key, and not an unresolved title."""
+    return _FIELD_ID.fullmatch(field_id) is not None
 
 
 def asks_organization(site: Site) -> bool:
@@ -132,9 +145,8 @@ def people_and_groups(answer: Mapping[str, Any]) -> dict[str, str]:
     """Collect names by `kind:id` from the lists that an answer carries beside the ticket."""
     names = {}
     for kind in ("user", "group", "organization"):
-        listed = answer.get(f"{kind}s")
-        for item in listed if isinstance(listed, list) else ():
-            if isinstance(item, dict) and (key := identity(item.get("id"))) and (name := plain(item.get("name"))):
+        for item in objects(answer, f"{kind}s"):
+            if (key := identity(item.get("id"))) and (name := plain(item.get("name"))):
                 names[f"{kind}:{key}"] = name
     return names
 
@@ -179,10 +191,11 @@ def picture(
         "portal": True,  # a requester reads every public comment, by mail at least
     }
     told |= _words(raw, site) | _named(raw, names) | _tags(raw) | _custom(raw, site, organization)
-    told |= _promised(raw) | _blocked(raw, site)
+    told |= _promised(raw) | _blocked(raw, site) | exposed(raw, identity(raw.get("requester_id")), site.names)
     if whole:
         empty = Ticket(ref=ref, level=1)
-        told = {name: getattr(empty, name) for name in TICKET_FIELDS - ASKED_APART} | told
+        unclear = {name for name, field_id in site.settings.fields.items() if not is_field_id(field_id)}
+        told = {name: getattr(empty, name) for name in TICKET_FIELDS - ASKED_APART - unclear} | told
     return ticket_from(ref, moment(raw.get("updated_at")), told)
 
 
@@ -211,7 +224,7 @@ def _status(raw: Mapping[str, Any], site: Site) -> Status | None:
     ours = mapped.get(custom or "") or mapped.get(word or "")
     if ours in set(Status):
         return Status(ours)
-    return _STATUSES.get(word or "")
+    return STATUSES.get(word or "")
 
 
 def _named(raw: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, object]:
@@ -235,13 +248,14 @@ def _tags(raw: Mapping[str, Any]) -> dict[str, object]:
 
 def _custom(raw: Mapping[str, Any], site: Site, organization: Mapping[str, Any] | None) -> dict[str, object]:
     """Read the fields that the settings name, as far as they were told."""
-    listed = raw.get("custom_fields")
     values: dict[str, Any] | None = None
-    if isinstance(listed, list):
-        values = {str(identity(item.get("id"))): item.get("value") for item in listed if isinstance(item, dict)}
+    if isinstance(raw.get("custom_fields"), list):
+        values = {str(identity(item.get("id"))): item.get("value") for item in objects(raw, "custom_fields")}
     told: dict[str, object] = {}
     custom: dict[str, str | None] = {}
     for name, field_id in site.settings.fields.items():
+        if not is_field_id(field_id):  # a title that fits no field, or several: unknown, never a wrong field
+            continue
         source = organization if field_id.startswith(_ORGANIZATION) else values
         if source is None:
             continue
@@ -264,9 +278,9 @@ def _promised(raw: Mapping[str, Any]) -> dict[str, object]:
     due = raw.get("due_at")
     if "due_at" in raw and (due is None or moment(due)):
         told["due_at"] = moment(due)
-    metrics = mapping(raw, "slas").get("policy_metrics")
-    if isinstance(metrics, list):
-        active = [item for item in metrics if isinstance(item, dict) and item.get("stage") == "active"]
+    slas = mapping(raw, "slas")
+    if isinstance(slas.get("policy_metrics"), list):
+        active = [item for item in objects(slas, "policy_metrics") if item.get("stage") == "active"]
         told["sla_breach_at"] = min((at for item in active if (at := moment(item.get("breach_at")))), default=None)
     return told
 

@@ -1,7 +1,7 @@
 """What a Zendesk webhook proves and says. Pure: bytes in, values out; it never asks Zendesk nor trusts a template.
 
 Two kinds arrive: event subscriptions (a fixed envelope, see events.py), and trigger or automation bodies, which an
-administrator typed and of which only the ticket's id is believed.
+administrator typed (see triggers.py).
 """
 
 from __future__ import annotations
@@ -10,16 +10,19 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.contract import BadSignature, Delivery, Site, SiteSettings, TryLater, Unreadable, json_object
+from connectors.contract import BadSignature, Delivery, TryLater, Unreadable, json_object
 from connectors.signatures import signed_base64
+from connectors.site import Site, SiteSettings
 from connectors.zendesk.events import fact_id, happened_at, invocation, merged_into, read_envelope, touched
 from connectors.zendesk.picture import asks_organization, identity, mapping, moment, plain, ticket_id
+from connectors.zendesk.triggers import named_ticket
 from policies.model import Event, TicketRef
 
 WINDOW = 300  # seconds; Zendesk publishes no tolerance, receivers commonly use five minutes
 TEST_SECRET = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ=="  # noqa: S105  published by Zendesk, so it proves nothing
 
 _EVENT = "zen:event-type:"
+_SUBJECT = "zen:ticket:"
 _MERGED = "ticket.merged"
 _OTHER_ORGANIZATION = "ticket.organization_changed"
 
@@ -53,17 +56,18 @@ def delivery_id(delivery: Delivery) -> str | None:
     """Return the envelope's id, else the invocation's: both survive Zendesk's retries."""
     try:
         body = json_object(delivery)
+        kind = _event_type(body)
     except Unreadable:
-        body = {}
-    return (identity(body.get("id")) if _event_type(body) else None) or invocation(delivery)
+        body, kind = {}, None
+    return (identity(body.get("id")) if kind else None) or invocation(delivery)
 
 
 def tickets(delivery: Delivery, site: Site) -> tuple[TicketRef, ...]:
     """Name the tickets it concerns: usually one, two for a merge, none for events about people or organizations."""
-    body = json_object(delivery)
+    body = _envelope(delivery)
     kind = _event_type(body)
     if kind is None:
-        ids = [_trigger_ticket(body)]
+        ids = [named_ticket(delivery)]
     elif kind.startswith(("ticket.", "messaging_ticket.")):
         ids = [_subject_ticket(body), merged_into(body) if kind == _MERGED else None]
         if ids[0] is None:
@@ -75,10 +79,10 @@ def tickets(delivery: Delivery, site: Site) -> tuple[TicketRef, ...]:
 
 def read(delivery: Delivery, site: Site, ref: TicketRef) -> tuple[Event, ...]:
     """Return what the delivery says about this ticket: one event, or two if it leaves out what the settings name."""
-    body = json_object(delivery)
+    body = _envelope(delivery)
     kind = _event_type(body)
     if kind is None:
-        named = _trigger_ticket(body) == ref.id
+        named = named_ticket(delivery) == ref.id
         return (touched(delivery, fact_id(delivery, {}), delivery.received_at),) if named else ()
     if _subject_ticket(body) == ref.id:
         event = read_envelope(delivery, body, kind, site, ref)
@@ -90,17 +94,29 @@ def read(delivery: Delivery, site: Site, ref: TicketRef) -> tuple[Event, ...]:
     return ()
 
 
+def _envelope(delivery: Delivery) -> Mapping[str, Any]:
+    """Return the body if it can be an event's; whatever an administrator typed is triggers.py's matter."""
+    try:
+        return json_object(delivery)
+    except Unreadable:
+        return {}
+
+
 def _event_type(body: Mapping[str, Any]) -> str | None:
+    """Return what kind of event it is, None for a trigger's body. Raises Unreadable for an envelope without a type."""
     kind = body.get("type")
-    return kind.removeprefix(_EVENT) if isinstance(kind, str) and kind.startswith(_EVENT) else None
-
-
-def _trigger_ticket(body: Mapping[str, Any]) -> str | None:
-    candidates = (body.get("ticket_id"), body.get("ticketID"), body.get("ticketId"), mapping(body, "ticket").get("id"))
-    return next((found for value in candidates if (found := ticket_id(value))), None)
+    if isinstance(kind, str) and kind.startswith(_EVENT):
+        return kind.removeprefix(_EVENT)
+    if "zendesk_event_version" in body:  # no administrator types that, and no customer's words become a key
+        raise Unreadable(f"expected an event's type to begin with {_EVENT}, got another or none")
+    return None
 
 
 def _subject_ticket(body: Mapping[str, Any]) -> str | None:
+    """Return the ticket that an event is about. Raises Unreadable where its two names for it disagree."""
     subject = plain(body.get("subject")) or ""
-    named = subject.removeprefix("zen:ticket:") if subject.startswith("zen:ticket:") else None
-    return ticket_id(mapping(body, "detail").get("id")) or ticket_id(named)
+    named = ticket_id(subject.removeprefix(_SUBJECT)) if subject.startswith(_SUBJECT) else None
+    told = ticket_id(mapping(body, "detail").get("id"))
+    if named and told and named != told:
+        raise Unreadable(f"expected one ticket, got {told} in detail.id and {named} in subject")
+    return told or named

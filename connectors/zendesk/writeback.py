@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 
-from connectors.contract import Alternative, Call, Site
+from connectors.contract import Alternative, Call
+from connectors.site import Site
 from connectors.zendesk.picture import level_tag
 from policies.commands import Command, Mode, Take, Target
 from policies.model import JSON, Named, Status, Ticket
@@ -20,8 +21,11 @@ def plan(command: Command, ticket: Ticket, site: Site) -> tuple[Call, ...]:
     """Return the calls that bring the ticket to the command's level, in order."""
     if command.mode is Mode.OBSERVE:
         return ()
+    note: dict[str, JSON] = {"note": True} if command.note is not None else {}
     placed = {} if command.mode is Mode.NOTE else _placed(command, ticket)
-    parts = {"note": True} if command.mode is Mode.NOTE else placed | _marks(command) | {"note": True}
+    parts = note if command.mode is Mode.NOTE else placed | _marks(command) | note
+    if not parts:
+        return ()
     aims = tuple(name for name in placed if name in _PLACES or command.take is Take.OVERSIGHT)
     call = Call(
         operation=command.operation,
@@ -30,7 +34,7 @@ def plan(command: Command, ticket: Ticket, site: Site) -> tuple[Call, ...]:
         parts=parts,
         note=command.note,
         expect=_expected(parts, ticket),
-        repeatable=False,  # the note would appear twice
+        repeatable="note" not in parts and "pool" not in parts,  # else a note twice, or somebody else
         aims=aims,
         otherwise=tuple(_otherwise(command, ticket, placed)) if aims else (),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from connectors.contract import Call, Refused, Site, TryLater
+from connectors.contract import Call, Refused, Stale, TryLater
 from connectors.faults import Fault
 from connectors.sandboxing import Authority, Pocket
+from connectors.site import Site
 from connectors.zendesk.client import ZendeskClient, connect
 from connectors.zendesk.sandbox import Sandbox, build
 from connectors.zendesk.settings import ZendeskSettings
@@ -47,7 +49,10 @@ def slept() -> list[float]:
 def open_client(desk: Sandbox, slept: list[float]) -> Iterator[Connect]:
     opened = []
 
-    def opening(*, clock: Callable[[], float] = lambda: 0.0, secrets: Any = None, **more: Any) -> ZendeskClient:
+    def passed() -> float:
+        return sum(slept)
+
+    def opening(*, clock: Callable[[], float] = passed, secrets: Any = None, **more: Any) -> ZendeskClient:
         section = tomllib.loads(desk.site_toml("acme", "act"))["sites"]["acme"]
         settings = ZendeskSettings(**{**section, **(secrets or desk.secrets()), **more})
         client = connect(Site(name="acme", settings=settings, account=settings.account), Pocket(), clock, slept.append)
@@ -172,10 +177,10 @@ def test_names_are_cached_until_they_expire(desk: Sandbox, open_client: Connect)
     client = open_client(clock=lambda: now[0])
     assert client.names()["group:361"] == "Technical Support"
     assert client.names()["user:7002"] == "Tariq Lang"
-    assert len(desk.requests) == 5
+    assert len(desk.requests) == 6
     now[0] = 601.0
     client.names()
-    assert len(desk.requests) == 9
+    assert len(desk.requests) == 11
 
 
 def test_names_that_cannot_be_had_do_no_harm(desk: Sandbox, client: ZendeskClient) -> None:
@@ -184,6 +189,89 @@ def test_names_that_cannot_be_had_do_no_harm(desk: Sandbox, client: ZendeskClien
     asked = len(desk.requests)
     assert "user:7002" not in client.names()
     assert len(desk.requests) == asked
+
+
+# --- what it is told, and what it asks for --------------------------------------------------------------------
+def test_what_is_called_by_its_title_is_found_by_its_id(desk: Sandbox, open_client: Connect, ref: TicketRef) -> None:
+    named = {"product": "Product area", "impact": "impact", "gone": "No such field"}
+    client = open_client(fields=named, level_field="Escalation level")
+    found = client.settings()
+    assert (found.fields, found.level_field) == (
+        {"product": "360001", "impact": "360002", "gone": "No such field"},
+        "360010",
+    )
+    desk.account.tickets[int(ref.id)].custom[360001] = "printer"
+    (event,) = client.fetch(ref, frozenset(), NOW)
+    assert event.ticket
+    assert (event.ticket.product, event.ticket.impact, dict(event.ticket.custom)) == ("printer", None, {})
+    send(client, ref, call(level=2, note=True))
+    assert desk.view(ref.id).level == 2
+    assert lines(desk).count("GET /api/v2/ticket_fields") == 1
+
+
+def test_a_custom_status_is_found_by_the_label_that_agents_see(
+    desk: Sandbox, open_client: Connect, ref: TicketRef
+) -> None:
+    waiting = {"id": 610, "agent_label": "Waiting for vendor", "status_category": "hold", "active": True}
+    desk.account.more_statuses.append(waiting)
+    client = open_client(statuses={"waiting for vendor": "pending"})
+    desk.account.tickets[int(ref.id)].status = "hold"
+    desk.account.tickets[int(ref.id)].custom_status_id = 610
+    (event,) = client.fetch(ref, frozenset(), NOW)
+    assert event.ticket
+    assert event.ticket.status is Status.PENDING
+
+
+def test_settings_of_ids_only_are_asked_for_nothing(desk: Sandbox, client: ZendeskClient) -> None:
+    assert client.settings().level_field == "360010"
+    assert desk.requests == []
+
+
+def test_every_request_is_counted_for_the_thread_that_sent_it(
+    desk: Sandbox, client: ZendeskClient, ref: TicketRef
+) -> None:
+    before = client.asked()
+    client.fetch(ref, frozenset({"conversation"}), NOW)
+    assert client.asked() - before == len(desk.requests) == 3  # the token, the ticket, its comments
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(client.asked).result() == 0
+
+
+def test_a_fetch_asks_only_for_what_is_read(desk: Sandbox, client: ZendeskClient, ref: TicketRef) -> None:
+    client.fetch(ref, frozenset({"status"}), NOW)
+    assert "include=users%2Cgroups%2Corganizations&" in desk.requests[-1].query + "&"
+    client.fetch(ref, frozenset({"sla_breach_at"}), NOW)
+    assert "organizations%2Cslas" in desk.requests[-1].query
+
+
+@pytest.mark.parametrize(
+    ("requester", "shared", "who"),
+    [
+        (8001, [], None),
+        (7001, [], "the requester, who is an agent"),
+        (8001, [41], "Tickets with Globex, who shares the ticket"),
+    ],
+)
+def test_a_fetch_tells_who_outside_reads_internal_notes(
+    desk: Sandbox, client: ZendeskClient, requester: int, shared: list[int], who: str | None
+) -> None:
+    desk.account.agreements = {41: "Globex"}
+    number = desk.open_ticket("VPN down", "x", requester_id=requester, sharing_agreement_ids=shared)
+    client.names()
+    (event,) = client.fetch(TicketRef(vendor="zendesk", site="acme", id=number), frozenset({"exposed"}), NOW)
+    assert event.ticket
+    assert event.ticket.knows("exposed")
+    assert event.ticket.exposed == who
+
+
+def test_a_mark_is_found_where_zendesk_does_not_say_how_many_audits_there_are(
+    desk: Sandbox, client: ZendeskClient, ref: TicketRef
+) -> None:
+    for number in range(120):
+        desk.agent_changes(ref.id, subject=f"turn {number}")
+    send(client, ref, call())
+    desk.faults.add(Fault(do="200", match="audits", body={"audits": [], "next_page": "https://x/audits?page=2"}))
+    assert client.look(call(), ref)
 
 
 # --- what goes wrong ----------------------------------------------------------------------------------------
@@ -196,7 +284,7 @@ def test_names_that_cannot_be_had_do_no_harm(desk: Sandbox, client: ZendeskClien
         (Fault(do="200", match=PUT, body={"job_status": {"id": "x"}}), True, None),
         (Fault(do="429", match=PUT, retry_after="37"), False, 37.0),
         (Fault(do="429", match=PUT, retry_after="1.5"), False, 1.5),
-        (Fault(do="429", match=PUT), False, None),
+        (Fault(do="429", match=PUT), False, 10.0),
         (Fault(do="503", match=PUT, retry_after="20"), False, 20.0),
         (Fault(do="500", match=PUT), True, None),
         (Fault(do="502", match=PUT), True, None),
@@ -297,6 +385,20 @@ def test_an_answer_without_the_ticket_is_not_an_empty_ticket(
     assert desk.view(ref.id).tags == ("vip",)
 
 
+@pytest.mark.parametrize(
+    "odd", [{"tags": None}, {"tags": "vip"}, {"tags": {"vip": 1}}, {"updated_at": None}, {"updated_at": "just now"}]
+)
+def test_a_tag_list_that_cannot_be_read_is_not_replaced(
+    desk: Sandbox, open_client: Connect, ref: TicketRef, odd: dict[str, Any]
+) -> None:
+    client = open_client(level_field=None)
+    shown = {"id": int(ref.id), "tags": ["vip"], "updated_at": "2026-11-22T08:00:00Z", **odd}
+    desk.faults.add(Fault(do="200", match="GET", body={"ticket": shown}))
+    with pytest.raises(TryLater, match="with its tags"):
+        send(client, ref, call(level=2, note=True))
+    assert desk.view(ref.id).edits == 0
+
+
 def test_an_answer_without_audits_does_not_say_that_nothing_was_written(
     desk: Sandbox, client: ZendeskClient, ref: TicketRef
 ) -> None:
@@ -358,10 +460,10 @@ def test_an_unclear_refusal_of_an_open_ticket_is_not_gone(desk: Sandbox, client:
     assert not caught.value.parts
 
 
-@pytest.mark.parametrize("error", ["UpdateConflict", "DatabaseConflict"])
-def test_a_collision_is_tried_once_more_from_the_start(
-    desk: Sandbox, open_client: Connect, ref: TicketRef, slept: list[float], error: str
+def test_a_busy_database_is_tried_once_more_from_the_start(
+    desk: Sandbox, open_client: Connect, ref: TicketRef, slept: list[float]
 ) -> None:
+    error = "DatabaseConflict"
     client = open_client(level_field=None)
     desk.faults.add(Fault(do="409", match=PUT, body={"error": error}))
     send(client, ref, call(level=2, note=True))
@@ -372,6 +474,48 @@ def test_a_collision_is_tried_once_more_from_the_start(
         send(client, ref, call(level=3, note=True))
     assert not caught.value.site_wide
     assert not caught.value.sent
+
+
+def test_an_agent_who_was_faster_is_never_overwritten(
+    desk: Sandbox, open_client: Connect, ref: TicketRef, slept: list[float]
+) -> None:
+    client = open_client(level_field=None)
+    desk.agent_changes(ref.id, tags=["vip", "seen"])
+    desk.faults.add(Fault(do="slow", match=PUT, seconds=0.5))
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(send, client, ref, call(level=2, note=True))
+        while not any(seen.method == "PUT" for seen in desk.requests):
+            threading.Event().wait(0.01)
+        desk.agent_changes(ref.id, tags=["vip", "by_an_agent"])
+        desk.account.tickets[int(ref.id)].updated_at = "2030-01-01T00:00:00Z"  # a second is all that stamps tell apart
+        with pytest.raises(Stale) as caught:
+            sending.result(10)
+    assert not caught.value.site_wide
+    assert not caught.value.sent
+    assert slept == []
+    seen = desk.view(ref.id)
+    assert (seen.tags, seen.edits, seen.notes) == (("vip", "by_an_agent"), 0, ())
+
+
+def test_what_an_agent_changes_while_we_write_stays(desk: Sandbox, client: ZendeskClient, ref: TicketRef) -> None:
+    desk.faults.add(Fault(do="slow", match=PUT, seconds=0.4))
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(send, client, ref, call(group=361, level=2, note=True))
+        while not any(seen.method == "PUT" for seen in desk.requests):
+            threading.Event().wait(0.01)
+        desk.agent_changes(ref.id, tags=["vip", "seen"], priority="high", subject="Printer on fire", status="pending")
+        desk.account.tickets[int(ref.id)].custom[360001] = "printer"
+        assert sending.result(10).vendor_id
+    sent = desk.requests[-1].body["ticket"]
+    assert sorted(sent) == ["assignee_id", "comment", "custom_fields", "group_id", "id", "metadata"]
+    kept = desk.account.tickets[int(ref.id)]
+    assert (kept.priority, kept.subject, kept.status, kept.custom[360001]) == (
+        "high",
+        "Printer on fire",
+        "pending",
+        "printer",
+    )
+    assert set(kept.tags) == {"vip", "seen", "stepladder_level_2"}
 
 
 def test_a_note_that_came_out_public_is_withdrawn_with_an_alarm(
@@ -419,12 +563,22 @@ def test_what_zendesk_drops_silently_is_logged(
     assert "keys=ticket.followers" in record.message
 
 
+def test_values_that_zendesk_drops_are_logged_by_name_only(
+    desk: Sandbox, client: ZendeskClient, ref: TicketRef, caplog: pytest.LogCaptureFixture
+) -> None:
+    warn = '{:unpermitted_keys=>["ticket.id"], :invalid_values=>["ticket.priority", "Casey Customer"]}'
+    desk.faults.add(Fault(do="422", match=PUT, headers={"x-zendesk-api-warn": warn}, body={"error": "RecordInvalid"}))
+    with pytest.raises(Refused):
+        send(client, ref, call())
+    assert [record.message for record in caplog.records] == ["zendesk.keys_ignored site=acme keys=ticket.priority"]
+
+
 # --- who we are ---------------------------------------------------------------------------------------------
 def test_a_token_is_renewed_before_it_dies(desk: Sandbox, open_client: Connect, ref: TicketRef) -> None:
     now = [0.0]
     client = open_client(clock=lambda: now[0])
     client.fetch(ref, frozenset(), NOW)
-    now[0] = 1739.0
+    now[0] = 1700.0
     client.fetch(ref, frozenset(), NOW)
     assert lines(desk).count("POST /oauth/tokens") == 1
     now[0] = 1741.0
@@ -485,7 +639,7 @@ def test_many_threads_write_whole_tickets(desk: Sandbox, client: ZendeskClient) 
         ({"oauth_token": None}, "exactly one way"),
         ({"email": "a@example.com", "token": "t"}, "oauth_token and email and token"),
         ({"oauth_token": None, "client_id": "x"}, "not complete"),
-        ({"level_field": "Level"}, "numeric id"),
+        ({"level_field": ""}, "level_field expected"),
         ({"ca_bundel": "x"}, "ca_bundel"),
     ],
 )

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.contract import BadSignature, Delivery, Site, TryLater, Unreadable
+from connectors.contract import BadSignature, Delivery, TryLater, Unreadable
+from connectors.site import Site
 from connectors.zendesk.settings import ZendeskSettings
 from connectors.zendesk.webhook import TEST_SECRET, delivery_id, read, tickets, verify
 from policies.model import Change, Event, Kind, Role, Status, TicketRef
@@ -264,6 +265,41 @@ def test_a_mapped_custom_status_wins_over_its_category() -> None:
     event = one(envelope("ticket.created", {}, status="OPEN", custom_status="610"), of)
     assert event.ticket
     assert event.ticket.status is Status.ON_HOLD
+
+
+@pytest.mark.parametrize(
+    ("kind", "statuses", "changes"),
+    [
+        ("custom_status_changed", {}, [("custom_status", "402", "610")]),
+        ("custom_status_changed", {"610": "on_hold"}, [("custom_status", "402", "610"), ("status", None, "on_hold")]),
+        (
+            "custom_status_changed",
+            {"402": "pending", "610": "on_hold"},
+            [("custom_status", "402", "610"), ("status", "pending", "on_hold")],
+        ),
+        ("custom_status_changed", {"402": "pending"}, [("custom_status", "402", "610"), ("status", "pending", "open")]),
+    ],
+)
+def test_a_custom_status_that_counts_as_another_is_a_change_of_the_status(
+    kind: str, statuses: dict[str, str], changes: list[Any]
+) -> None:
+    said = envelope(f"ticket.{kind}", {"current": "610", "previous": "402"}, status="OPEN", custom_status="610")
+    found = one(said, site(statuses=statuses)).changes
+    assert [(change.field, change.before, change.after) for change in found] == changes
+
+
+def test_the_status_and_the_custom_status_of_one_save_say_the_same() -> None:
+    of = site(statuses={"610": "on_hold"})
+    status = envelope("ticket.status_changed", {"current": "PENDING", "previous": "OPEN"}, status="PENDING")
+    status["detail"]["custom_status"] = "610"
+    (change,) = one(status, of).changes
+    assert (change.field, change.before, change.after) == ("status", "open", "on_hold")
+
+
+def test_the_custom_status_that_comes_with_our_own_write_is_no_persons_change() -> None:
+    event = one(envelope("ticket.custom_status_changed", {"current": "402", "previous": "401"}, actor_id="9000"))
+    assert (event.kind, event.changes) == (Kind.NOTED, ())
+    assert one(envelope("ticket.custom_status_changed", {"current": "402", "previous": "401"})).kind is Kind.CHANGED
 
 
 def test_what_a_database_cannot_store_is_replaced() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from connectors.contract import Alternative, Call, Site
+from connectors.contract import Alternative, Call
+from connectors.site import Site
 from connectors.zendesk.settings import ZendeskSettings
 from connectors.zendesk.writeback import check_target, plan, stands_in
 from policies.commands import Command, Line, Mode, Note, Span, Take
@@ -89,6 +90,16 @@ def test_a_note_only_writes_a_note_only() -> None:
 
 def test_observing_writes_nothing() -> None:
     assert planned(mode=Mode.OBSERVE) == ()
+
+
+def test_where_the_note_is_left_out_the_fields_go_alone_and_may_go_twice() -> None:
+    (call,) = planned(note=None)
+    assert dict(call.parts) == {"group": "Billing", "priority": "urgent", "level": 2}
+    assert call.note is None
+    assert call.repeatable
+    assert planned(note=None, mode=Mode.NOTE) == ()
+    (chosen,) = planned(note=None, target={"group": "Billing", "assign": "least_busy"})
+    assert not chosen.repeatable  # the second time it might be somebody else
 
 
 # --- pools --------------------------------------------------------------------------------------------------
