@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
-from connectors.contract import Client, Connector, Keeper, Site
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from pydantic import SecretStr
+
+from connectors.contract import Client, Connector, Keeper
 from connectors.jira import webhook, writeback
 from connectors.jira.settings import JiraSettings
+from connectors.jira.tokens import consent
+from connectors.site import Site, SiteSettings
+from connectors.upkeep import Finding, Step, Uses
 
 
-def _connect(site: Site, keeper: Keeper) -> Client:
+def _connect(
+    site: Site,
+    keeper: Keeper,
+    clock: Callable[[], float] = time.monotonic,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Client:
     from connectors.jira.client import connect
 
-    return connect(site, keeper)
+    return connect(site, keeper, clock, now=now)
+
+
+def _as_admin(settings: SiteSettings, email: str | None, token: SecretStr) -> SiteSettings:
+    from connectors.jira.setup import as_admin
+
+    return as_admin(settings, email, token)
+
+
+def _set_up(site: Site, keeper: Keeper, uses: Uses, dry: bool) -> Iterator[Step]:
+    from connectors.jira.setup import set_up
+
+    return set_up(site, keeper, uses, dry)
+
+
+def _examine(
+    site: Site, keeper: Keeper, uses: Uses, now: datetime, sleep: Callable[[float], None]
+) -> Iterator[Finding]:
+    from connectors.jira.checkup import examine
+
+    return examine(site, keeper, uses, now, sleep)
 
 
 CONNECTOR = Connector(
@@ -24,4 +59,8 @@ CONNECTOR = Connector(
     plan=writeback.plan,
     check_target=writeback.check_target,
     connect=_connect,
+    consent=consent,
+    as_admin=_as_admin,
+    set_up=_set_up,
+    examine=_examine,
 )

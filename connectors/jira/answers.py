@@ -4,27 +4,61 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from connectors.calls import CREDENTIALS_PATIENCE, VendorAnswer, not_now
-from connectors.contract import Call, Refused, Site, TryLater
+from connectors.contract import Call, Refused, Stale, TryLater
 from connectors.jira.events import opened_with, said
 from connectors.jira.notes import bears
 from connectors.jira.picture import comment, is_portal, person_ids, picture
-from connectors.jira.settings import settings_of
+from connectors.jira.settings import JiraSettings, settings_of, sla_ids
 from connectors.jira.values import identity, mapping, plain
 from connectors.jira.writeback import EDIT, LINK, TRANSITION, WATCH
+from connectors.site import Site
 from policies.model import Event, Kind, Role, TicketRef
 
-_GONE = re.compile(r"archived|does not exist|not editable|no longer exists", re.IGNORECASE)
+_GONE = re.compile(r"archived|does not exist|no longer exists", re.IGNORECASE)
+_QUOTED = re.compile(r"'(\w+)'|(customfield_\d+)")
+_NOT_LOGGED_IN = frozenset({"AUTHENTICATED_FAILED", "AUTHENTICATION_DENIED", "OUT"})
 _SAID_LIMIT = 300
+_SYSTEM_FIELDS = (
+    "summary",
+    "status",
+    "priority",
+    "project",
+    "issuetype",
+    "created",
+    "updated",
+    "assignee",
+    "reporter",
+    "labels",
+    "duedate",
+    "issuelinks",
+)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def fetched(issue: Mapping[str, Any], ref: TicketRef, site: Site, asked: frozenset[str], now: datetime) -> Event:
-    """Return the issue as one FETCHED event with everything Jira can tell."""
-    ticket = picture(issue, ref, site, whole=True, asked=asked)
+def asked_for(settings: JiraSettings, wanted: frozenset[str]) -> list[str]:
+    """Return the fields of an issue that tell a whole ticket, and the conversation if that is wanted too."""
+    maps = (settings, *settings.by_project.values())
+    mapped = (text for known in maps for text in (*known.fields.values(), known.level_field or ""))
+    own = [number for text in mapped for number in sla_ids(text) if number.isascii() and number.isidentifier()]
+    spoken = ("comment", "description", "creator") if "conversation" in wanted else ()
+    return list(dict.fromkeys((*_SYSTEM_FIELDS, *spoken, *own)))
+
+
+def fetched(
+    issue: Mapping[str, Any],
+    ref: TicketRef,
+    site: Site,
+    asked: frozenset[str],
+    now: datetime,
+    exposed: str | None = None,
+) -> Event:
+    """Return the issue as one FETCHED event with everything Jira can tell; `exposed` was found out apart."""
+    ticket = replace(picture(issue, ref, site, whole=True, asked=asked), exposed=exposed)
     return Event(id=f"fetched:{now.isoformat()}", kind=Kind.FETCHED, at=now, received_at=now, ticket=ticket)
 
 
@@ -66,7 +100,13 @@ def people_of(fields: Mapping[str, Any]) -> Iterator[object]:
 def failure(error: Exception, call: Call | None, site: Site) -> TryLater | Refused:
     """Say whether to try later or never, and which parts of the call are at fault."""
     if isinstance(error, VendorAnswer):
-        return _stranger(error) or _busy(error) or _watch_refused(error, call, site) or _judged(error, call, site)
+        return (
+            _stranger(error)
+            or _elsewhere(error)
+            or _overtaken(error)
+            or _watch_refused(error, call, site)
+            or _judged(error, call, site)
+        )
     return not_now(error) or TryLater(f"Jira's answer could not be understood ({type(error).__name__})", sent=True)
 
 
@@ -91,19 +131,24 @@ def comment_id(answer: Mapping[str, Any]) -> str:
 def _stranger(error: VendorAnswer) -> TryLater | None:
     """Data Center asks for a CAPTCHA with 403 and serves a failed log-in as if nobody were logged in."""
     headers = error.response.headers
-    failed = {"AUTHENTICATED_FAILED", "AUTHENTICATION_DENIED"}
-    if headers.get("X-Authentication-Denied-Reason") or headers.get("X-Seraph-LoginReason") in failed:
+    outside = headers.get("X-Seraph-LoginReason") in _NOT_LOGGED_IN and error.status in (200, 401, 403, 404)
+    if headers.get("X-Authentication-Denied-Reason") or outside:
         return TryLater(f"{error}: Jira does not accept our log-in", after=CREDENTIALS_PATIENCE)
     return None
 
 
-def _busy(error: VendorAnswer) -> TryLater | None:
-    reason = error.response.headers.get("RateLimit-Reason", "")
-    if error.status == 429 and reason == "jira-per-issue-on-write":
-        return TryLater(f"{error}: too many writes to this one issue", after=error.after, site_wide=False)
-    if error.status == 409:
-        return TryLater(f"{error}: somebody else is changing the issue", after=error.after, site_wide=False)
-    return None
+def _elsewhere(error: VendorAnswer) -> TryLater | None:
+    """Tell a site that is not there (renamed, another address, a gateway that knows no such site) from an issue.
+
+    Jira's own 404 has a list of messages, the service desk's has one; a page or anything else is somebody else's.
+    """
+    if error.status != 404 or not error.response.content or {"errorMessages", "errorMessage"} & error.json().keys():
+        return None
+    return TryLater(f"{error}: no Jira answers there, check the site's address", after=CREDENTIALS_PATIENCE)
+
+
+def _overtaken(error: VendorAnswer) -> Stale | None:
+    return Stale(f"{error}: somebody else is changing the issue") if error.status == 409 else None
 
 
 def _watch_refused(error: VendorAnswer, call: Call | None, site: Site) -> Refused | None:
@@ -127,8 +172,14 @@ def _judged(error: VendorAnswer, call: Call | None, site: Site) -> TryLater | Re
     if error.status == 413:
         return Refused(_sentence(error), parts=frozenset({"note"}))
     edits = call is not None and call.verb in (EDIT, LINK)
-    parts = _blame(mapping(answer.get("errors")), call, site) if call is not None and edits else frozenset()
+    parts = _blame(_fields_in(answer), call, site) if call is not None and edits else frozenset()
     return Refused(_sentence(error), parts=parts)
+
+
+def _fields_in(answer: Mapping[str, Any]) -> set[str]:
+    """Return the fields that a refusal names: by their keys, or in its sentences, whose language we need not know."""
+    named = (match for text in _messages(answer) for match in _QUOTED.findall(text))
+    return {*mapping(answer.get("errors")), *(word for pair in named for word in pair if word)}
 
 
 def _blame(errors: Iterable[str], call: Call, site: Site) -> frozenset[str]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from connectors.contract import Site
 from connectors.jira.picture import (
+    APPROVALS,
     ATTRIBUTES,
     NAMED,
     level_in,
@@ -21,11 +21,18 @@ from connectors.jira.picture import (
     status_word,
 )
 from connectors.jira.values import field_text, mapping, plain
+from connectors.site import Site
 from policies.model import Change
 
 _OURS = {"assignee": "assignee", "reporter": "requester", "issuetype": "kind", "key": "key"}
 _LINKS = frozenset({"link", "issuelinks"})  # the picture beside them says what they mean; a link of ours is no news
 _LONG_TEXTS = frozenset({"description", "environment", "comment"})  # the customer's words; they stay where they are
+
+
+def changelog_in(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a body's changelog; some senders give its items as a bare list."""
+    told = body.get("changelog")
+    return {"items": told} if isinstance(told, list) else mapping(told)
 
 
 def changes_of(changelog: Mapping[str, Any], fields: Mapping[str, Any], site: Site) -> tuple[Change, ...]:
@@ -39,7 +46,7 @@ def changes_of(changelog: Mapping[str, Any], fields: Mapping[str, Any], site: Si
 
 
 def _changes(item: Mapping[str, Any], fields: Mapping[str, Any], site: Site) -> Iterable[Change]:
-    theirs = plain(item.get("fieldId")) or _by_display_name(item, site)
+    theirs = plain(item.get("fieldId")) or _by_value(item, fields) or _by_display_name(item, site)
     before, after = (_first(item, *keys) for keys in (("from", "fromString"), ("to", "toString")))
     before_name, after_name = field_text(item.get("fromString")), field_text(item.get("toString"))
     if theirs == site.settings.level_field:
@@ -55,6 +62,8 @@ def _changes(item: Mapping[str, Any], fields: Mapping[str, Any], site: Site) -> 
     if theirs == "project":
         return (_project(item, fields),)
     if ours := next((name for name, field_id in site.settings.fields.items() if field_id == theirs), None):
+        if ours == APPROVALS:
+            return ()  # who answered how; the picture beside it says how they stand
         if ours in NAMED:
             return (Change(field=NAMED[ours], before=before, after=after, after_name=after_name),)
         name = ours if ours in ATTRIBUTES else f"custom.{ours}"
@@ -68,9 +77,27 @@ def _changes(item: Mapping[str, Any], fields: Mapping[str, Any], site: Site) -> 
 
 def _by_display_name(item: Mapping[str, Any], site: Site) -> str:
     name = plain(item.get("field")) or ""
-    if name in site.settings.fields.values() or item.get("fieldtype") == "custom":
+    if name in site.settings.fields.values():
         return name
-    return name.casefold() if name.isascii() else name
+    kind = "field:"
+    ids = [key[len(kind) :] for key, known in site.names.items() if key.startswith(kind) and _same(known, name)]
+    if len(ids) == 1:
+        return ids[0]
+    return name.casefold() if name.isascii() and item.get("fieldtype") != "custom" else name
+
+
+def _by_value(item: Mapping[str, Any], fields: Mapping[str, Any]) -> str | None:
+    """Tell by its value what an old server names in the language of whoever did it: `Статус` is what is so now."""
+    number, name = field_text(item.get("to")), field_text(item.get("toString"))
+    if item.get("fieldtype") != "jira" or not number or not name:
+        return None
+    here = ((key, mapping(fields.get(key))) for key in ("status", "priority", "issuetype"))
+    found = [key for key, told in here if (field_text(told.get("id")), plain(told.get("name"))) == (number, name)]
+    return found[0] if len(found) == 1 else None
+
+
+def _same(known: str, name: str) -> bool:
+    return known.casefold() == name.casefold()
 
 
 def _first(item: Mapping[str, Any], *keys: str) -> str | None:

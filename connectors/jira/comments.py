@@ -35,7 +35,7 @@ class Comments:
         except Refused as no:
             if not no.gone:
                 raise
-            return self._without_request(call, text, ticket)
+            return self.on_platform(call, ticket)
         self._must_be_internal(made, ticket.ref)
         return Outcome(vendor_id=comment_id(made))
 
@@ -48,13 +48,28 @@ class Comments:
             self._must_be_internal(found, ref)
         return Outcome(vendor_id=comment_id(found))
 
+    def unsaid(self, call: Call, ref: TicketRef, account: str | None) -> bool:
+        """Take back a note that came in with an edit that Jira refused; say whether it is not there.
+
+        Whether Jira applies an edit as a whole is nowhere written down.
+        """
+        found = with_operation(self.newest(ref), call.operation, account)
+        if found is None:
+            return True
+        try:
+            self._line.send("DELETE", f"{issue_path(ref)}/comment/{comment_id(found)}")
+        except Refused:
+            return False
+        return True
+
     def newest(self, ref: TicketRef) -> Mapping[str, Any]:
         """Return the newest hundred comments, with who can read them."""
         params = {"orderBy": "-created", "maxResults": str(_PAGE), "expand": "properties"}
         return object_in(self._line.send("GET", f"{issue_path(ref)}/comment", params=params))
 
-    def _without_request(self, call: Call, text: str, ticket: Ticket) -> Outcome:
+    def on_platform(self, call: Call, ticket: Ticket) -> Outcome:
         """Comment on an issue that is no request: in a plain project, or one without a request type."""
+        text = render(call.note, call.told) if call.note else ""
         desk = self._is_desk(ticket.ref)
         properties = [{"key": MARKER, "value": {"op": call.key}}, *([_INTERNAL] if desk else [])]
         body = {"body": text, "properties": properties}
@@ -75,7 +90,8 @@ class Comments:
                 return
             self._line.send("DELETE", path)
         except TryLater as later:  # the note is there, so look again before writing another
-            raise TryLater(str(later), after=later.after, sent=True) from later
+            later.sent = True
+            raise
         except Refused as no:
             what = f"ALARM: Jira made the internal note public and keeps it: {no}"
             raise Refused(what, parts=_NOTE, applied=True) from no

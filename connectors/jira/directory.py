@@ -1,4 +1,4 @@
-"""Names and ids of one Jira site, remembered for ten minutes. It asks through the function it is given, nothing else.
+"""What a write needs of one Jira site: names → ids, remembered for ten minutes. It asks, and changes nothing.
 
 What may be written is a matter of project and issue type (`editmeta`), so that is what is remembered: a priority that
 exists on the site may still be refused by the project.
@@ -9,14 +9,15 @@ from __future__ import annotations
 import difflib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from connectors.contract import Refused, Site, TryLater
-from connectors.jira.picture import PRIORITIES, is_portal, level_of_field, person, priority_word, project_of
+from connectors.contract import Refused
+from connectors.jira.picture import PRIORITIES, level_of_field, person, priority_word, project_of
 from connectors.jira.settings import in_project, settings_of
 from connectors.jira.values import identity, mapping, plain
+from connectors.site import Site
 from policies.model import JSON, Priority, Ticket
 
 KEEP = 600.0
@@ -28,26 +29,25 @@ Ask = Callable[[str], Any]
 class Directory:
     """What this site calls things. Safe to use from several threads; loads one thing at a time."""
 
-    def __init__(self, site: Site, ask: Ask, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        site: Site,
+        ask: Ask,
+        clock: Callable[[], float] = time.monotonic,
+        maps: Callable[[], Site] | None = None,
+    ) -> None:
+        """`maps` returns the site with ids in place of names; without it the site's own lines must be ids."""
         self._site, self._ask, self._clock = site, ask, clock
+        self._maps = maps or (lambda: site)
         self._lock = threading.Lock()
         self._screens: dict[str, tuple[float, Mapping[str, Any]]] = {}
-        self._statuses: dict[str, str] = {}
         self._people: dict[str, str] = {}
-        self._projects: dict[str, tuple[float, bool]] = {}
         self._link_types: tuple[float, list[str]] = (float("-inf"), [])
-        self._look_again = float("-inf")
 
     def names(self) -> Mapping[str, str]:
-        """Return names by `status:id`, `status_category:id` and `user:id`; an old picture is better than none."""
+        """Return the names of people seen so far by `user:id`; never asks."""
         with self._lock:
-            if self._clock() >= self._look_again:
-                try:
-                    self._statuses = dict(_status_names(self._ask("status")))
-                    self._look_again = self._clock() + KEEP
-                except (TryLater, Refused):
-                    self._look_again = self._clock() + KEEP / 10
-            return {**self._people, **self._statuses}
+            return dict(self._people)
 
     def learn(self, *users: object) -> None:
         """Remember the names of people that an answer showed anyway."""
@@ -71,7 +71,7 @@ class Directory:
         return told
 
     def _value(self, part: str, value: JSON, ticket: Ticket) -> dict[str, JSON]:
-        site = in_project(self._site, project_of(ticket))
+        site = in_project(self._maps(), project_of(ticket))
         level_field = site.settings.level_field
         if part == "priority":
             return {"priority": {"id": self.priority(str(value), ticket)}}
@@ -83,22 +83,23 @@ class Directory:
         return {}
 
     def priority(self, word: str, ticket: Ticket) -> str:
-        """Return the id of our priority in the ticket's project; an id in the settings is used as it is."""
-        site = in_project(self._site, project_of(ticket))
+        """Return the id of our priority, of those that the ticket's project has; Refused names the nearest."""
+        site = in_project(self._maps(), project_of(ticket))
         wanted = site.settings.priorities.get(word, PRIORITIES[Priority[word.upper()]])
-        if wanted.isdecimal():
-            return wanted
         return str(self._found(ticket, "priority", "priority", lambda meta: _priority_id(meta, wanted, word, site)))
 
-    def is_portal(self, project: str) -> bool:
-        """Say whether customers can read in this project; as careful as if they could, where Jira does not say."""
-        expires, known = self._projects.get(project, (float("-inf"), True))
-        if self._clock() < expires:
-            return known
-        answer = self._asked(f"project/{quote(project, safe='')}", f"there is no project {project!r}")
-        known = is_portal({"project": answer}) is not False
-        self._projects[project] = (self._clock() + KEEP, known)
-        return known
+    def at_fault(self, parts: Iterable[str], ticket: Ticket) -> frozenset[str]:
+        """Return the parts whose field is not on the issue's edit screen as it is now.
+
+        Where nothing can be edited at all (archived, closed for good, no permission), that is all of them but the note.
+        """
+        site = in_project(self._maps(), project_of(ticket))
+        screen, _ = self._screen(ticket, fresh=True)
+        return frozenset(part for part in parts if part != "note" and _place(part, site) not in screen)
+
+    def takes_nothing(self, ticket: Ticket) -> bool:
+        """Say whether nothing of the issue can be edited, as it is now."""
+        return not self._screen(ticket, fresh=True)[0]
 
     def link_type(self, name: str) -> str:
         """Return a link type as Jira spells it; Refused names the nearest, or says that there are no links here."""
@@ -186,14 +187,10 @@ def _field_id(part: str, site: Site) -> str:
     return fields[ours]
 
 
-def _status_names(answer: object) -> Iterator[tuple[str, str]]:
-    for status in answer if isinstance(answer, list) else ():
-        number, name = identity(mapping(status).get("id")), plain(mapping(status).get("name"))
-        category = plain(mapping(mapping(status).get("statusCategory")).get("key"))
-        if number and name:
-            yield f"status:{number}", name
-        if number and category:
-            yield f"status_category:{number}", category
+def _place(part: str, site: Site) -> str:
+    places = {"pool": "assignee", "level": "labels"}
+    ours = part.removeprefix("field:")
+    return site.settings.fields.get(ours, "") if part != ours else places.get(part, part)
 
 
 def _allowed(meta: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -12,12 +12,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.contract import Delivery, Site
-from connectors.jira.changelog import changes_of
+from connectors.contract import Delivery
+from connectors.jira.changelog import changelog_in, changes_of
 from connectors.jira.picture import actor, comment, person_ids, picture, project_in
 from connectors.jira.promises import held_up, is_blocking
 from connectors.jira.settings import in_project
-from connectors.jira.values import identity, mapping, moment, plain, written
+from connectors.jira.values import identity, issue_id, mapping, moment, plain, written
+from connectors.site import Site
 from policies.model import Actor, Comment, Event, Kind, Role, Ticket, TicketRef, ticket_from
 
 _SAID = frozenset({"comment_created", "comment_updated"})
@@ -40,13 +41,26 @@ def waiting(body: Mapping[str, Any]) -> tuple[str, ...]:
     """Name the issues that wait for another whose status this body changes, or which a link says they wait for."""
     link = mapping(body.get("issueLink"))
     if is_blocking(mapping(link.get("issueLinkType"))):
-        listed: Iterable[str | None] = (identity(link.get("destinationIssueId")),)
+        listed: Iterable[str | None] = (issue_id(link.get("destinationIssueId")),)
     elif body.get("webhookEvent") == "jira:issue_deleted" or _status_changed(body):
         listed = held_up(mapping(issue_in(body).get("fields")))
     else:
         return ()
-    own = identity(issue_in(body).get("id"))
+    own = issue_id(issue_in(body).get("id"))
     return tuple(number for number in listed if number not in (None, own))
+
+
+def touched(delivery: Delivery, ref: TicketRef) -> Event:
+    """Return that something happened to this ticket, and nobody says what."""
+    seed = json.dumps([ref.id, delivery.query, delivery.received_at.isoformat()])
+    return Event(
+        id=hashlib.sha256(seed.encode()).hexdigest()[:32],
+        kind=Kind.TOUCHED,
+        at=delivery.received_at,
+        received_at=delivery.received_at,
+        actor=Actor(id="", role=Role.UNKNOWN),
+        delivery=delivery.row,
+    )
 
 
 def said(
@@ -97,7 +111,7 @@ def opened_with(
 
 
 def _status_changed(body: Mapping[str, Any]) -> bool:
-    items = mapping(body.get("changelog")).get("items")
+    items = changelog_in(body).get("items")
     told = map(mapping, items if isinstance(items, list) else ())
     return any("status" in (item.get("fieldId"), item.get("field")) for item in told)
 
@@ -146,7 +160,7 @@ class _Reading:
         return (born, replace(first, delivery=self.delivery.row)) if first else (born,)
 
     def _updated(self) -> tuple[Event, ...]:
-        changelog = mapping(self.body.get("changelog"))
+        changelog = changelog_in(self.body)
         spoken = self._commented() if self.comment else None
         if spoken and not changelog.get("items"):
             return (spoken,)
@@ -182,7 +196,7 @@ class _Reading:
         return f"{self.name}:{number}" if number else ""
 
     def _blocker(self) -> str:
-        number = identity(mapping(self.body.get("changelog")).get("id"))
+        number = identity(changelog_in(self.body).get("id"))
         return f"blocker:{number}" if number else ""
 
     def _picture(self) -> Ticket | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from connectors.contract import Call, Outcome, Refused, TryLater
 from connectors.jira.directory import Directory
+from connectors.jira.discovery import Discovery
 from connectors.jira.line import Line, done, issue_path, object_in
 from connectors.jira.notes import render
 from connectors.jira.values import mapping, plain
@@ -25,8 +26,8 @@ _MOST_REMEMBERED = 1_000
 class Links:
     """Opens and links issues of one site. Safe to use from several threads."""
 
-    def __init__(self, line: Line, directory: Directory) -> None:
-        self._line, self._directory = line, directory
+    def __init__(self, line: Line, directory: Directory, discovery: Discovery) -> None:
+        self._line, self._directory, self._discovery = line, directory, discovery
         self._opened: dict[str, str] = {}  # by label: what search may not know yet
         self._keys: dict[str, str] = {}  # by operation: what the note tells
 
@@ -86,7 +87,7 @@ class Links:
     def _open(self, call: Call, ticket: Ticket, label: str) -> str:
         wanted = mapping(call.parts["linked_issue"])
         try:
-            portal = self._directory.is_portal(str(wanted["project"]))
+            portal = self._discovery.is_portal(str(wanted["project"]))
             fields = _fields(call, ticket, label, portal=portal)
             answer = object_in(self._line.write("POST", "issue", {"fields": fields}, call, ticket))
         except Refused as no:
@@ -103,7 +104,8 @@ class Links:
         try:
             done(self._line.write("POST", "issueLink", body, call, ticket))
         except TryLater as later:  # the issue is there, so it is looked for before another is opened
-            raise TryLater(str(later), after=later.after, sent=True, site_wide=later.site_wide) from later
+            later.sent = True
+            raise
         except Refused as no:
             raise Refused(f"{key} was opened and could not be linked: {no}", parts=_PART) from no
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from connectors.contract import Site
 from connectors.jira.promises import promises
 from connectors.jira.settings import SLA, settings_of
 from connectors.jira.values import field_named, field_text, identity, mapping, moment, plain
+from connectors.site import Site
 from policies.model import (
     ASKED_APART,
     TICKET_FIELDS,
@@ -34,6 +34,9 @@ NAMED = {"form": "form", "request_type": "form", "organization": "organization",
 """Names in `[sites.x.fields]` that fill a Ticket attribute which has an id and a name."""
 PARTICIPANTS = "participants"
 """The name in `[sites.x.fields]` of the JSM request participants: it tells who asks, and is no field of a ticket."""
+
+APPROVALS = "approvals"
+"""The name of the JSM approvals: `custom.approvals` is `pending`, `approved` or `declined`, as the last one stands."""
 
 _NO_FIELDS = (PARTICIPANTS, SLA)
 PRIORITIES = {Priority.LOW: "Low", Priority.NORMAL: "Medium", Priority.HIGH: "High", Priority.URGENT: "Highest"}
@@ -103,8 +106,8 @@ def person(user: object) -> Named | None:
 
 
 def person_ids(user: object) -> Iterator[str]:
-    """Yield every id a user has, the one we use first: transitional payloads carry all three."""
-    for key in ("accountId", "name", "key"):
+    """Yield every id a user has, the one we use first: transitional payloads carry all three, one is misspelt."""
+    for key in ("accountId", "accoundId", "name", "key"):
         if spelling := plain(mapping(user).get(key)):
             yield spelling
 
@@ -173,6 +176,17 @@ def is_portal(fields: Mapping[str, Any]) -> bool | None:
     return kind == "service_desk" if isinstance(kind, str) else None
 
 
+def _only_asks(fields: Mapping[str, Any], site: Site) -> bool:
+    reporter = person(fields.get("reporter"))
+    found_out = reporter is not None and customer_key(reporter.id, fields) in site.names
+    return found_out or is_customer(fields.get("reporter"))
+
+
+def is_customer(user: object) -> bool:
+    """Say whether Cloud says that this person has only the portal, and so reads no internal comment."""
+    return mapping(user).get("accountType") == "customer"
+
+
 def picture(
     issue: Mapping[str, Any],
     ref: TicketRef,
@@ -214,6 +228,8 @@ def _words(fields: Mapping[str, Any], site: Site) -> dict[str, object]:
         told["project"] = Named(id=key, name=plain(project.get("name")))  # people say the key, and so do policies
     if (portal := is_portal(fields)) is not None:
         told["portal"] = portal
+    if portal is False or _only_asks(fields, site):
+        told["exposed"] = None  # nobody outside reads what is internal; of a reporter with a seat only Jira can tell
     if created := moment(fields.get("created")):
         told["created_at"] = created
     return told
@@ -248,6 +264,15 @@ def _configured(fields: Mapping[str, Any], site: Site) -> dict[str, object]:
             told[NAMED[name]] = field_named(fields[theirs])
         elif name in ATTRIBUTES:
             told[name] = field_text(fields[theirs])
+        elif name == APPROVALS:
+            custom[name] = _approved(fields[theirs])
         else:
             custom[name] = field_text(fields[theirs])
     return told | ({"custom": custom} if custom else {})
+
+
+def _approved(value: object) -> str | None:
+    """Return what became of the approvals: `pending` while one is open, else what the last one said."""
+    told = [plain(mapping(item).get("finalDecision")) for item in (value if isinstance(value, list) else ())]
+    said = [word.casefold() for word in told if word]
+    return "pending" if "pending" in said else next(reversed(said), None)

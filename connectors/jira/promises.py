@@ -11,9 +11,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from connectors.contract import Site
 from connectors.jira.settings import SLA, settings_of, sla_ids
-from connectors.jira.values import identity, mapping, moment, plain
+from connectors.jira.values import issue_id, mapping, moment, plain
+from connectors.site import Site
 
 _DAY = timedelta(days=1)
 
@@ -36,7 +36,7 @@ def held_up(fields: Mapping[str, Any]) -> Iterator[str]:
     """Yield the ids of the issues that this one blocks: what becomes of it concerns them."""
     links = fields.get("issuelinks")
     for link in _blocking(links if isinstance(links, list) else []):
-        if number := identity(mapping(link.get("outwardIssue")).get("id")):
+        if number := issue_id(mapping(link.get("outwardIssue")).get("id")):
             yield number
 
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.contract import Call, Outcome, Refused, Site, TryLater
+from connectors.contract import Call, Outcome, Refused, TryLater
 from connectors.jira.picture import status_word
 from connectors.jira.values import field_named, identity, mapping, plain
+from connectors.site import Site
 from policies.model import Named, Ticket, TicketRef
 
 MOST_NAMED = 12

@@ -10,6 +10,7 @@ from typing import Any
 from policies.model import Named
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NUMBER = re.compile(r"[0-9]{1,64}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST = 32_767  # characters that Jira takes in a text field, unless an administrator says otherwise
@@ -48,6 +49,12 @@ def identity(value: object) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     return value.strip() if isinstance(value, str) and _ID.fullmatch(value.strip()) else None
+
+
+def issue_id(value: object) -> str | None:
+    """Return an issue's id as text: a number, however it was written. A key is none, for keys change."""
+    text = identity(value)
+    return str(int(text)) if text and _NUMBER.fullmatch(text) and int(text) else None
 
 
 def moment(value: object) -> datetime | None:

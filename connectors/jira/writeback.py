@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from connectors.contract import Alternative, Call, Site
+from connectors.contract import Alternative, Call
 from connectors.jira.notes import render
 from connectors.jira.picture import ATTRIBUTES, NAMED, level_tag, project_of
 from connectors.jira.settings import in_project, settings_of
 from connectors.jira.targets import faults, linked_of, pool_of
 from connectors.jira.transitions import status_named
+from connectors.site import Site
 from policies.commands import Command, Mode, Take, Target
 from policies.model import JSON, Named, Ticket
 
@@ -92,13 +93,15 @@ def _steps(command: Command, ticket: Ticket, site: Site) -> Iterator[_Step]:
     moves = [name] if (name := _transition(target)) and command.take is Take.OWNERSHIP else []
     linked = linked_of(target, command.level)
     apart = portal or bool(moves) or linked is not None
+    said = {"note": True} if command.note is not None else {}
     if parts and apart:
         yield EDIT, parts
     yield from ((TRANSITION, {"transition": name}) for name in moves)
     if linked is not None:
         yield LINK, {"linked_issue": linked}
     yield from ((WATCH, {"watchers": person}) for person in _watchers(target, command))
-    yield COMMENT if portal else EDIT, {**({} if apart else parts), "note": True}
+    if last := {**({} if apart else parts), **said}:
+        yield COMMENT if portal else EDIT, last
 
 
 def _call(command: Command, number: int, verb: str, sets: Mapping[str, JSON], site: Site) -> Call:

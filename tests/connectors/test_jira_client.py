@@ -3,86 +3,30 @@
 from __future__ import annotations
 
 import threading
-import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any, Literal
+from dataclasses import replace
 
 import pytest
 import requests
 
 from connectors.calls import VendorAnswer
-from connectors.contract import Call, Outcome, Refused, Site, TryLater
+from connectors.contract import Outcome, Refused, Stale, TryLater
 from connectors.faults import Fault
 from connectors.jira import CONNECTOR
 from connectors.jira.answers import failure
-from connectors.jira.client import JiraClient, connect
+from connectors.jira.client import JiraClient
 from connectors.jira.records import FIELDS, LEVEL_FIELD
-from connectors.jira.sandbox import Sandbox, build
-from connectors.jira.settings import JiraSettings
-from connectors.jira.writeback import plan
 from connectors.sandboxing import Authority, Pocket
-from policies.commands import Command, Line, Note, Span, Take
 from policies.model import Event, Kind, Priority, Role, Ticket, TicketRef
+from tests.connectors.jira_bench import NOTHING, NOW, Bench, made
 
-NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
-NOTHING = frozenset[str]()
 TALK = frozenset({"conversation"})
-
-
-@dataclass
-class Bench:
-    """A pretend site and the way to it."""
-
-    desk: Sandbox
-    site: Site
-    client: JiraClient
-    naps: list[float] = field(default_factory=list)
-
-    def open(self, **fields: Any) -> tuple[Ticket, TicketRef]:
-        ref = TicketRef(vendor="jira", site="here", id=self.desk.open_ticket("Printer", "It burns", **fields))
-        return self.ticket(ref), ref
-
-    def ticket(self, ref: TicketRef) -> Ticket:
-        ticket = self.client.fetch(ref, NOTHING, NOW)[0].ticket
-        assert ticket is not None
-        return ticket
-
-    def plan(self, ticket: Ticket, **more: Any) -> tuple[Call, ...]:
-        note = Note(lines=(Line(label="Why", spans=(Span(text="{it} *burns*"),)), Line(spans=(Span(text="op op77"),))))
-        usual: dict[str, Any] = {
-            "operation": "op77",
-            "level": 2,
-            "level_before": 1,
-            "level_name": "L2",
-            "take": Take.OWNERSHIP,
-            "target": {"assignee": self.desk.person("ben")},
-            "priority": Priority.URGENT,
-            "note": note,
-        }
-        return plan(Command(**{**usual, **more}), ticket, self.site)
-
-    def sent(self) -> list[str]:
-        return [f"{r.method} {r.path.removeprefix('/rest/')} {r.status}" for r in self.desk.requests]
 
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("ca"))
-
-
-def made(authority: Authority, deployment: Literal["cloud", "datacenter"] = "cloud", **more: Any) -> Iterator[Bench]:
-    desk = build(authority, deployment=deployment)
-    section = tomllib.loads(desk.site_toml("here", "act"))["sites"]["here"]
-    settings = JiraSettings(**{**section, **desk.secrets(), "read_timeout": 0.3, **more})
-    site = Site(name="here", settings=settings, account=settings.account)
-    naps: list[float] = []
-    client = connect(site, Pocket(), sleep=naps.append)
-    yield Bench(desk=desk, site=site, client=client, naps=naps)
-    client.close()
-    desk.stop()
 
 
 @pytest.fixture
@@ -98,7 +42,9 @@ def bench(authority: Authority, request: pytest.FixtureRequest) -> Iterator[Benc
 # --- asking -------------------------------------------------------------------------------------------------
 def test_one_request_tells_the_whole_ticket(bench: Bench) -> None:
     ticket, ref = bench.open(priority="high", tags=["vip"], product="Printer", organization="Acme")
-    assert bench.sent() == [f"GET api/2/issue/{ref.id} 200"]
+    assert bench.sent()[0] == f"GET api/2/issue/{ref.id} 200"
+    # Data Center does not say who is a customer: it is asked about the reporter, and about us for comparison
+    assert bench.sent()[1:] == ([] if bench.desk.site.cloud else ["GET api/2/user/assignable/search 200"] * 2)
     assert (ticket.key, ticket.priority, ticket.level, ticket.tags) == ("ITSM-1", Priority.HIGH, 1, ("vip",))
     assert (ticket.product, str(ticket.organization), ticket.portal) == ("Printer", "Acme", True)
     assert ticket.requester is not None
@@ -120,8 +66,8 @@ def test_a_fetched_conversation_has_the_ids_and_roles_of_its_webhooks(bench: Ben
     assert all(
         e.kind is Kind.COMMENTED and e.id.startswith(f"comment:{e.comment.id}:") for e in spoken.values() if e.comment
     )
-    # only Data Center leaves unsaid who can read what, so it is asked once more
-    assert len(bench.sent()) == (2 if bench.desk.site.cloud else 3)
+    # only Data Center leaves unsaid who can read what, so it is asked once more; and about two people
+    assert len(bench.sent()) == (2 if bench.desk.site.cloud else 5)
 
 
 def _who(event: Event) -> tuple[Role, bool | None]:
@@ -152,13 +98,6 @@ def test_our_account_is_asked_for_once(authority: Authority) -> None:
         assert bench.sent() == ["GET api/2/myself 200"]
 
 
-def test_names_survive_a_site_that_is_down(cloud: Bench) -> None:
-    cloud.desk.faults.add(Fault(do="503", match="GET /rest/api/2/status"))
-    assert cloud.client.names() == {}
-    assert cloud.client.names() == {}
-    assert len(cloud.sent()) == 1
-
-
 # --- writing ------------------------------------------------------------------------------------------------
 def test_a_request_takes_one_edit_one_watcher_and_one_internal_note(bench: Bench) -> None:
     ticket, ref = bench.open()
@@ -168,7 +107,7 @@ def test_a_request_takes_one_edit_one_watcher_and_one_internal_note(bench: Bench
         "watchers": [bench.desk.person("eva")],
     }
     done = [bench.client.carry_out(call, ticket) for call in bench.plan(ticket, target=target)]
-    assert bench.sent()[1:] == [
+    assert bench.sent()[-4:] == [
         f"GET api/2/issue/{ref.id}/editmeta 200",
         f"PUT api/2/issue/{ref.id} 204",
         f"POST api/2/issue/{ref.id}/watchers 204",
@@ -190,10 +129,13 @@ def test_names_become_ids_once_for_all_tickets_of_a_kind(cloud: Bench) -> None:
     assert len([line for line in cloud.sent() if "editmeta" in line]) == 1
 
 
-def test_a_priority_given_as_an_id_needs_no_asking(authority: Authority) -> None:
-    for bench in made(authority, priorities={"urgent": "1"}):
-        ticket, _ = bench.open()
-        assert bench.client.carry_out(bench.plan(ticket)[0], ticket).requests == 1
+@pytest.mark.parametrize("given", ["1", "Highest"])
+def test_a_priority_is_one_of_those_on_the_edit_screen(authority: Authority, given: str) -> None:
+    for bench in made(authority, priorities={"urgent": given}):
+        ticket, ref = bench.open()
+        outcome = bench.client.carry_out(bench.plan(ticket)[0], ticket)
+        assert (outcome.requests, outcome.resolved["priority"]) == (2, "1")
+        assert bench.desk.view(ref.id).priority == "urgent"
 
 
 def test_a_plain_project_takes_one_put_for_everything(bench: Bench) -> None:
@@ -267,7 +209,7 @@ def test_a_public_note_that_was_cut_off_is_withdrawn_when_it_is_found(bench: Ben
         (Fault(do="hang", seconds=0.5), True, None),
         (Fault(do="cut"), True, None),
         (Fault(do="401"), False, 300),
-        (Fault(do="409"), False, None),
+        (Fault(do="409"), False, 1),
     ],
     ids=lambda value: value.do if isinstance(value, Fault) else None,
 )
@@ -278,7 +220,9 @@ def test_what_is_about_the_moment_is_tried_later(cloud: Bench, fault: Fault, sen
     with pytest.raises(TryLater) as later:
         cloud.client.carry_out(call, ticket)
     assert (later.value.sent, later.value.after) == (sent, after)
+    assert isinstance(later.value, Stale) is (fault.do == "409")
     assert cloud.naps == []
+    cloud.time[0] += after or 0
     assert cloud.client.look(call, ref) is None
     assert cloud.desk.view(ref.id).edits == 0
     cloud.client.carry_out(call, ticket)
@@ -327,6 +271,8 @@ def test_another_operations_marker_is_not_ours(cloud: Bench) -> None:
         (429, {"RateLimit-Reason": "jira-burst-based", "Retry-After": "2"}, 2, True),
         (403, {"X-Authentication-Denied-Reason": "CAPTCHA_CHALLENGE; login-url=https://x"}, 300, True),
         (404, {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"}, 300, True),
+        (404, {"X-Seraph-LoginReason": "OUT"}, 300, True),
+        (200, {"X-Seraph-LoginReason": "AUTHENTICATION_DENIED"}, 300, True),
         (404, {"X-Seraph-LoginReason": "OK"}, None, None),
     ],
 )
@@ -373,7 +319,8 @@ def test_a_watcher_nobody_knows_is_refused_alone(bench: Bench) -> None:
     watch = bench.plan(ticket, target={"watchers": ["nobody"]})[1]
     with pytest.raises(Refused) as refused:
         bench.client.carry_out(watch, ticket)
-    assert (refused.value.parts, refused.value.gone) == ({"watchers"}, False)
+    assert refused.value.parts == {"watchers"}
+    assert not refused.value.gone
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["edit", "note"])

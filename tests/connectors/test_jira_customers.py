@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from connectors.contract import Delivery, Site
+from connectors.contract import Delivery
 from connectors.faults import Fault
 from connectors.jira import CONNECTOR
 from connectors.jira.client import JiraClient, connect
 from connectors.jira.sandbox import Sandbox, build
 from connectors.jira.settings import JiraSettings
 from connectors.sandboxing import Authority, Pocket
+from connectors.site import Site
 from policies.model import Event, Kind, Role, TicketRef
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -78,18 +79,19 @@ def test_another_customer_is_told_from_an_agent(center: Bench) -> None:
 def test_it_is_asked_once_in_ten_minutes_and_not_about_who_writes_internally(center: Bench) -> None:
     ref = conversation(center)
     center.heard(ref)
-    assert sorted(center.questions()) == ["ben", "cora", "stepladder"]
+    assert sorted(center.questions()) == ["ben", "carla", "cora", "stepladder"]
     center.time[0] = 599.0
     center.heard(conversation(center))
-    assert len(center.questions()) == 3
+    assert len(center.questions()) == 4
     center.time[0] = 601.0
     assert center.heard(ref)["mine too"] == (Role.REQUESTER, True)
-    assert len(center.questions()) == 6
+    assert len(center.questions()) == 8
 
 
 def test_a_webhook_knows_the_customers_that_were_found_out(center: Bench) -> None:
     center.heard(conversation(center))
-    assert {name for name in center.client.names() if name.startswith("customer:")} == {"customer:ITSM:cora"}
+    known = {name for name in center.client.names() if name.startswith("customer:")}
+    assert known == {"customer:ITSM:carla", "customer:ITSM:cora"}
 
 
 def test_where_our_own_account_is_not_found_nobody_is_taken_for_a_customer(center: Bench) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from connectors.contract import Delivery, Site
+from connectors.contract import Delivery
 from connectors.jira import CONNECTOR
 from connectors.jira.answers import conversation, fetched
 from connectors.jira.settings import JiraSettings
 from connectors.jira.values import written
+from connectors.site import Site
 from policies.case import Case
 from policies.decide import folded
 from policies.model import Event, Kind, Role, TicketRef

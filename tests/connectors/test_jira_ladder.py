@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
-from connectors.contract import Alternative, Call, Outcome, Refused, Site, TryLater
+from connectors.contract import Alternative, Call, Outcome, Refused, TryLater
 from connectors.faults import Fault
 from connectors.jira.client import JiraClient, connect
 from connectors.jira.directory import Directory
@@ -18,6 +18,7 @@ from connectors.jira.sandbox import Sandbox, build
 from connectors.jira.settings import JiraSettings
 from connectors.jira.writeback import check_target, plan, stands_in
 from connectors.sandboxing import Authority, Pocket
+from connectors.site import Site
 from policies.commands import Command, Line, Mode, Note, Span, Speech, Take
 from policies.model import Named, Priority, Ticket, TicketRef, ticket_from
 

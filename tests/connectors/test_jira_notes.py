@@ -60,6 +60,77 @@ def test_two_spans_together_make_no_markup(texts: list[str]) -> None:
     assert not re.search(r"://|(?<!\\)[{\[|!~]|^h[1-6]\.", page)
 
 
+DENSE = st.text(alphabet="[]{}|!*_-+^~#?%@\\\\:;&<>()/.,'\"`= \n\t\u2060\u00adhbqw123ABacilmortuny", max_size=40)
+EVIL = st.sampled_from(
+    [
+        "[~admin]",
+        "[~accountid:5b10]",
+        "{color:red}x{color}",
+        "{html}<b>",
+        "{{mono}}",
+        "[a|https://e.example]",
+        "[https://e.example]",
+        "!x.png!",
+        "!https://e.example/x.png|width=1!",
+        "h1. Big",
+        "bq. said",
+        "||head||",
+        "|cell|",
+        "----",
+        "* item",
+        "# item",
+        "mailto:a@b.example",
+        "file://x",
+        "www.e.example",
+        "\\\\server\\share",
+        "ITSM-7",
+        ":)",
+        "(!)",
+        "??cited??",
+        "@robin",
+        "&#123;",
+        "\\\\[~admin]",
+        "\\",
+    ]
+)
+WORDS = st.one_of(DENSE, EVIL, st.tuples(DENSE, EVIL, DENSE).map("".join))
+BARE = (
+    r"""(?<!\\)(?:[*_+?^~|%{}\[\]()!@#]|://)|(?:^|(?<=\s))-|--|\b[A-Z][A-Z0-9]+-[0-9]|\bwww\.|&[#a-z]|[;:][()DPp|-]"""
+)
+LINE_START = re.compile(r"^(?:h[1-6]\.|bq\.|[*#|-]|----)")
+
+
+@given(texts=st.lists(st.tuples(WORDS, st.sampled_from([Speech.OURS])), min_size=1, max_size=4), told=WORDS)
+def test_no_text_of_anybody_becomes_markup(texts: list[tuple[str, Speech]], told: str) -> None:
+    """Mentions, macros, links, images, headings, tables, lists, citations, addresses, issue keys, faces, entities."""
+    line = Line(spans=tuple(Span(text=text, speech=speech) for text, speech in texts))
+    page = render(note(line), (told,))
+    for shown in page.split("\n"):
+        assert not LINE_START.match(shown), shown
+        assert not re.search(BARE, shown.replace(JOINER, "\u00b7")), shown
+
+
+@given(st.lists(WORDS, max_size=3), st.sampled_from([Speech.QUOTE, Speech.STRONG]))
+def test_speech_is_opened_and_closed_by_us_alone(texts: list[str], speech: Speech) -> None:
+    mark = {Speech.STRONG: "*", Speech.QUOTE: "_"}[speech]
+    for text in texts:
+        page = render(Note(lines=(Line(spans=(Span(text=text, speech=speech),)),)))
+        bare = re.findall(rf"(?<!\\){re.escape(mark)}", page)
+        assert len(bare) in (0, 2)
+        if bare:
+            assert page.strip()[0] == page.strip()[-1] == mark
+
+
+@given(st.lists(WORDS | st.text(max_size=4_000), max_size=12), st.lists(WORDS, max_size=3))
+def test_a_note_is_never_too_long_and_keeps_its_operation_and_what_was_refused(
+    texts: list[str], told: list[str]
+) -> None:
+    page = render(note(*map(plain, texts)), told)
+    assert len(page.encode("utf-16-le")) // 2 <= NOTE_LIMIT
+    assert bears(page, "01h7-ab12")
+    assert page.count("\n") <= len(texts) + len(told) + 1
+
+
 def test_labels_and_speech_are_ours_to_format() -> None:
     spans = (
         Span(text="3 of 3", speech=Speech.STRONG),

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from connectors.contract import Call, Delivery, Refused, Site
+from connectors.contract import Call, Delivery, Refused
 from connectors.jira import CONNECTOR
 from connectors.jira.client import JiraClient, connect
 from connectors.jira.records import FIELDS, LEVEL_FIELD
 from connectors.jira.sandbox import Sandbox, build
 from connectors.jira.settings import JiraSettings, in_project
 from connectors.sandboxing import Authority, Pocket
+from connectors.site import Site
 from policies.commands import Command, Line, Note, Span, Take
 from policies.model import Event, Named, Priority, Role, Status, Ticket, TicketRef
 

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from flask import Flask, request
 
-from connectors.contract import Delivery, Site
+from connectors.contract import Delivery
 from connectors.jira import CONNECTOR
 from connectors.jira.client import JiraClient, connect
 from connectors.jira.picture import picture
 from connectors.jira.sandbox import Sandbox, build
 from connectors.jira.settings import JiraSettings
 from connectors.sandboxing import Authority, Pocket, Served
+from connectors.site import Site
 from policies.model import Event, Kind, Role, Ticket, TicketRef
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -78,9 +79,8 @@ def test_what_a_payload_lacks_is_not_told() -> None:
     [
         ({"timezone": "Berlin"}, "Europe/Berlin"),
         ({"timezone": "../etc"}, "Europe/Berlin"),
-        ({"fields": {"sla": "Time to resolution"}}, "customfield_10030"),
-        ({"fields": {"sla": "customfield_1 customfield_2"}}, "customfield_10030"),
-        ({"projects": {"DEV": {"fields": {"sla": "10030"}}}}, "customfield_10030"),
+        ({"fields": {"sla": ""}}, "the id or the name of a field"),
+        ({"projects": {"DEV": {"fields": {"sla": "Time\nto resolution"}}}}, "the id or the name of a field"),
     ],
 )
 def test_wrong_settings_are_refused_in_sentences(more: dict[str, Any], said: str) -> None:
@@ -230,7 +230,7 @@ def test_a_due_date_is_told_by_webhook_and_fetch_and_an_sla_only_by_name(bench: 
     assert created.ticket is not None
     for ticket in (created.ticket, bench.fetch(number), bench.fetch(number, SLA)):
         assert ticket.due_at == datetime(2026, 11, 25, 23, tzinfo=UTC)
-        assert ticket.custom == {}
+        assert "sla" not in ticket.custom
     assert not created.ticket.knows("sla_breach_at")
     assert not bench.fetch(number).knows("sla_breach_at")
     assert bench.fetch(number, SLA).sla_breach_at == BREAKS

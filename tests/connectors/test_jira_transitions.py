@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from connectors.contract import Call, Outcome, Refused, Site, TryLater
+from connectors.contract import Call, Outcome, Refused, TryLater
 from connectors.faults import Fault
 from connectors.jira import CONNECTOR
 from connectors.jira.client import JiraClient, connect
@@ -18,6 +18,7 @@ from connectors.jira.sandbox import Sandbox, build
 from connectors.jira.settings import JiraSettings
 from connectors.jira.writeback import plan
 from connectors.sandboxing import Authority, Pocket
+from connectors.site import Site
 from policies.commands import Command, Line, Mode, Note, Span, Take
 from policies.model import Ticket, TicketRef, ticket_from
 

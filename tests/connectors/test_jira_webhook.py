@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.contract import BadSignature, Delivery, Site, Unreadable
+from connectors.contract import BadSignature, Delivery, Unreadable
 from connectors.jira import webhook
 from connectors.jira.settings import JiraSettings
+from connectors.site import Site
 from policies.model import Change, Event, Kind, Role, TicketRef
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from connectors.contract import Call, Site
+from connectors.contract import Call
 from connectors.jira.settings import JiraSettings
 from connectors.jira.writeback import check_target, edit_body, plan, stands_in
+from connectors.site import Site
 from policies.commands import Command, Line, Mode, Note, Span, Take
 from policies.model import Named, Priority, Ticket, TicketRef, ticket_from
 
@@ -71,6 +72,13 @@ def test_oversight_moves_nothing_and_adds_watchers() -> None:
 def test_a_careful_mode_writes_the_note_only(portal: bool, verb: str) -> None:
     assert shape(plan(command(mode=Mode.NOTE), ticket(portal=portal), site())) == [(verb, ("note",), False)]
     assert plan(command(mode=Mode.OBSERVE), ticket(portal=portal), site()) == ()
+
+
+@pytest.mark.parametrize("portal", [True, False])
+def test_without_a_note_nothing_is_said_and_the_fields_are_set_all_the_same(portal: bool) -> None:
+    calls = plan(command(note=None, target={"assignee": "ben"}), ticket(portal=portal), site())
+    assert shape(calls) == [("edit_issue", ("level", "priority", "assignee"), True)]
+    assert plan(command(note=None, mode=Mode.NOTE), ticket(portal=portal), site()) == ()
 
 
 def test_the_echo_is_foretold_in_the_words_of_changes() -> None:
@@ -171,7 +179,7 @@ def test_where_a_ticket_stands(told: dict[str, Any], target: dict[str, Any], ans
         ({"url": "http://jira.example.com"}, "https://"),
         ({"url": "ftp://x"}, "base address"),
         ({"url": "https://u:p@x.example.com"}, "user name"),
-        ({"token": None}, "both"),
+        ({"token": None}, "exactly one way to authenticate"),
         ({"personal_token": "p"}, "got a personal token"),
         ({"deployment": "datacenter"}, "got Cloud's log-in"),
         ({"deployment": "datacenter", "email": None, "token": None}, "got none"),
