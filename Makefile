@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-.PHONY: help install demo test check format bench mutants reference lock clean
+.PHONY: help install demo test check format bench faults fuzz mutants reference lock clean
 
 BIN := .venv/bin
 LOCK := requirements/requirements.lock
@@ -41,6 +41,14 @@ format: $(READY)  ## Put the code in the house's form
 
 bench: $(READY)  ## Measure; docs/benchmarks.md says what the figures mean
 	@$(BIN)/python tests/bench $(ARGS)
+
+faults: $(READY)  ## Play every fault at every call, and hundreds of random lives; takes a quarter of an hour
+	@STEPLADDER_FAULTS=all $(BIN)/python -m pytest -n auto tests/journeys/test_fault_matrix.py \
+	  tests/journeys/test_interleavings.py $(ARGS)
+
+fuzz: $(READY)  ## Feed made-up deliveries to the readers, guided by coverage; ARGS="--seconds 600" for longer
+	@$(PIP) install atheris==3.0.0
+	@$(BIN)/python tests/bench/fuzzing.py $(ARGS)
 
 reference: $(READY)  ## Write docs/reference.md from the program
 	@$(BIN)/stepladder policy reference > docs/reference.md

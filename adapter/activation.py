@@ -9,7 +9,8 @@ from datetime import datetime
 from adapter.records import Store
 from adapter.settings import Settings
 from adapter.targets import unfit
-from connectors.contract import Connector, SiteSettings
+from connectors.contract import Connector
+from connectors.site import SiteSettings
 from policies.configured import Sites
 from policies.document import dump, overdue, parse
 from policies.findings import Finding, placed

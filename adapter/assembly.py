@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,12 +20,15 @@ from adapter import VERSION
 from adapter.activation import activate, check
 from adapter.cli import cli
 from adapter.cli.tools import Unavailable
+from adapter.examination import Gate
+from adapter.expiry import Expiry
 from adapter.facts import FactFinder, Limits
 from adapter.intake import Intake
 from adapter.journal import Journal, Watcher
 from adapter.keepsakes import Keepsakes
 from adapter.mail import SmtpPostbox
 from adapter.messenger import Messenger, unheard
+from adapter.missed import Missed
 from adapter.on_call import schedules
 from adapter.outbox import Outbox
 from adapter.reconcile import Reconciler
@@ -73,6 +76,9 @@ class House:
     reconciler: Reconciler
     engine: Embedded
     letters: Errand
+    missed: Missed
+    gate: Gate
+    errands: Sequence[Errand]
     shelf: Shelf
     intake: Intake
     clock: Clock
@@ -93,13 +99,12 @@ class House:
         if worker:
             self._govern(self.clock())
             self.engine.start()
-            self.letters.start()
+            for errand in self.errands:
+                errand.start()
         self._started.set()
 
     def _govern(self, now: datetime) -> None:
-        for post in self.sites:
-            since = now.replace(microsecond=0)  # vendors tell whole seconds: what is born in this one is new
-            self.store.set_mode(post.scope, post.site.settings.mode, since)
+        self.gate.govern(now)
         self._first_policy(now)
         for sentence in unheard(self.shelf.get(self.store.active_policy() or ""), self.settings):
             self.journal.tell("notice.unheard", reason=sentence)
@@ -112,9 +117,13 @@ class House:
         """Take nothing more, finish what is under way; False if something did not end in time."""
         self._started.clear()
         ends = time.monotonic() + self.settings.worker.stop
-        self.letters.stop(0)  # both are told before one is waited for
+        self.missed.stop()
+        self.gate.stop()
+        for errand in self.errands:
+            errand.stop(0)  # all are told before one is waited for
         ended = self.engine.stop(self.settings.worker.stop)
-        ended &= self.letters.stop(max(0.0, ends - time.monotonic()))
+        for errand in self.errands:
+            ended &= errand.stop(max(0.0, ends - time.monotonic()))
         self.lock.release()
         for post in self.sites:
             post.close()
@@ -140,20 +149,35 @@ class House:
                 self.journal.tell("policy.differs", file=file.name, revision=found, active=active, todo=todo)
 
 
-def build(settings: Settings, *watchers: Watcher, clock: Clock = system_clock) -> House:
-    """Build the house; nothing runs and nothing is asked until `start`."""
+def build(
+    settings: Settings,
+    *watchers: Watcher,
+    clock: Clock = system_clock,
+    ticking: Callable[[], float] = time.monotonic,
+) -> House:
+    """Build the house; nothing runs and nothing is asked until `start`. `ticking`: seconds that never go back."""
     journal = Journal(*watchers)
     store = SqlStore(Database(settings.database, settings.server.threads + settings.worker.threads + 4))
     vendors = discover()
-    keeper = Keepsakes(settings.file.absolute().parent / "keepsakes.json")
-    sites = Sites(Post(name, vendors[site.vendor], site, keeper, journal) for name, site in settings.sites.items())
+    keeper = Toolbox().keeper(settings)
+    sites = Sites(
+        Post(name, vendors[site.vendor], site, keeper, journal, ticking=ticking, now=clock)
+        for name, site in settings.sites.items()
+    )
     shelf, outbox = Shelf(store.policy_text), Outbox(journal, timedelta(seconds=settings.worker.settle))
     postbox = SmtpPostbox(settings.mail) if settings.mail else None
-    messenger = Messenger(store, sites, postbox, schedules(settings.on_call), journal, clock)
+    gate = Gate(store, sites, keeper, shelf.get, journal, settings.server.public_url)
+    messenger = Messenger(store, sites, postbox, schedules(settings.on_call), journal, clock, gate.mode)
     letters = Errand("letters", messenger.deliver, journal, clock)
     finder = Toolbox().finder(settings, store)
-    reconciler = Reconciler(store, sites, shelf, outbox, journal, finder, clock, letters.wake)
+    reconciler = Reconciler(store, sites, shelf, outbox, journal, finder, clock, letters.wake, gate.mode)
     engine = Embedded(store, reconciler.look, journal, clock, settings.worker.threads, letters.wake)
+    missed = Missed(store, sites, journal, clock, engine.wake, settings.rounds)
+    errands = {
+        "missed": missed.run,
+        "examination": lambda: gate.run(clock()),
+        "credentials": Expiry(sites, keeper, journal, clock).run,
+    }
     return House(
         settings=settings,
         store=store,
@@ -162,6 +186,9 @@ def build(settings: Settings, *watchers: Watcher, clock: Clock = system_clock) -
         reconciler=reconciler,
         engine=engine,
         letters=letters,
+        missed=missed,
+        gate=gate,
+        errands=[letters, *(Errand(name, run, journal, clock) for name, run in errands.items())],
         shelf=shelf,
         intake=Intake(store, journal, engine.wake),
         clock=clock,
@@ -219,6 +246,10 @@ class Toolbox:
         database = Database(settings.database)
         database.migrate()
         return SqlStore(database)
+
+    def keeper(self, settings: Settings) -> Keepsakes:
+        """Return what keeps the tokens that vendors renew, beside the settings."""
+        return Keepsakes(settings.file.absolute().parent / "keepsakes.json")
 
     def finder(self, settings: Settings, store: Store) -> FactFinder:
         """Return what knows the facts beyond a ticket."""

@@ -30,6 +30,12 @@ class Brake:
         self._until: datetime | None = None
         self._probe_until: datetime | None = None
         self._closed_at: datetime | None = None
+        self._rest = 0.0
+
+    @property
+    def closed(self) -> bool:
+        """Say whether the site is given a rest; unlike `wait_until` this lets nobody go ahead."""
+        return self._until is not None
 
     def wait_until(self, now: datetime) -> datetime | None:
         """Return None if the caller may go ahead (perhaps as the probe), else when to come back."""
@@ -43,13 +49,15 @@ class Brake:
             if now >= self._until and free:
                 self._probe_until = now + _PROBE
                 return None
-            return max(self._until, now) + timedelta(seconds=self._spread(0.05, 1.0))
+            return max(self._until, now) + timedelta(seconds=self._spread(0.05, max(1.0, self._rest / 10)))
 
     def failed(self, error: TryLater, now: datetime) -> datetime:
         """Close the site if it is the site's fault; return when this caller should come back."""
         with self._lock:
             wait = error.after
-            if error.site_wide:
+            if error.paced:
+                self._pace(error, now)
+            elif error.site_wide:
                 wait = self._close(wait or 0.0, now)
             elif not isinstance(error, Resting):
                 self._open()  # it answered, if only that this one ticket must wait
@@ -62,12 +70,24 @@ class Brake:
         with self._lock:
             self._open()
 
+    def unused(self) -> None:
+        """Let somebody else be the probe: who went ahead has asked nothing."""
+        with self._lock:
+            self._probe_until = None
+
+    def _pace(self, error: TryLater, now: datetime) -> None:
+        """Rest as long as a limit of ours says: the vendor was not asked, so this is no failure and no success."""
+        self._probe_until = None
+        if error.site_wide and error.after:
+            until = now + timedelta(seconds=error.after)
+            self._until, self._closed_at = max(self._until or until, until), now
+
     def _close(self, asked: float, now: datetime) -> float:
         if self._until is None or now >= self._until:  # those that were under way when it closed are no news
             self._failures += 1
         wait = max(asked, min(_LONGEST, 0.5 * 2.0 ** min(self._failures, 7)))
         self._until = max(self._until or now, now + timedelta(seconds=wait))
-        self._probe_until, self._closed_at = None, now
+        self._probe_until, self._closed_at, self._rest = None, now, min(wait, _LONGEST)
         return wait
 
     def _open(self) -> None:

@@ -27,9 +27,19 @@ class Decider:
         self._journal = journal
 
     def decide(
-        self, post: Post, policy: Policy, case: Case, events: Sequence[Event], facts: Facts, now: datetime
+        self,
+        post: Post,
+        policy: Policy,
+        case: Case,
+        events: Sequence[Event],
+        facts: Facts,
+        now: datetime,
+        watched_since: datetime | None = None,
     ) -> tuple[Decision, Facts]:
-        """Decide; whatever is needed for it is asked for."""
+        """Decide; whatever is needed for it is asked for.
+
+        `watched_since`: the ticket's birth was missed if it was born later than that.
+        """
         history: Sequence[Event] | None = None
         known = self._unheard(case, events)
         for _ in range(_ROUNDS):
@@ -39,7 +49,7 @@ class Decider:
             if HISTORY in result.fields:
                 history = self._store.history(case.ref)
                 continue
-            known += self._fetch(post, case.ref, result, now)
+            known += _with_birth(self._fetch(post, case.ref, result, now), watched_since)
             facts = replace(facts, fetched=facts.fetched | result.fields | (TICKET_FIELDS - ASKED_APART))
         raise RuntimeError("a decision asks for the same thing again and again")
 
@@ -80,6 +90,14 @@ class Decider:
         post.brake.succeeded()
         self._journal.tell("ticket.fetched", ticket=str(ref), needs=sorted(needs.fields))
         return [_with_conversation(event) for event in found] if CONVERSATION in needs.fields else found
+
+
+def _with_birth(found: Sequence[Event], since: datetime | None) -> Sequence[Event]:
+    """Return what was fetched, after the ticket's birth if that was missed: what it shows is then news."""
+    made = next((event.ticket.created_at for event in found if event.ticket is not None), None)
+    if since is None or made is None or made < since:
+        return found
+    return [Event(id=f"born:{made.isoformat()}", kind=Kind.CREATED, at=made, received_at=found[0].received_at), *found]
 
 
 def _with_conversation(event: Event) -> Event:

@@ -13,7 +13,7 @@ Watcher = Callable[[str, dict[str, object]], None]
 _logger = logging.getLogger("stepladder")
 _LOUD = {
     **dict.fromkeys(("alarm", "failed"), logging.ERROR),
-    **dict.fromkeys(("refused", "dead", "gone", "unreadable", "deaf", "differs"), logging.WARNING),
+    **dict.fromkeys(("refused", "dead", "gone", "unreadable", "deaf", "differs", "ending"), logging.WARNING),
 }
 
 

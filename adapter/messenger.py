@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from adapter.brakes import Brake
+from adapter.brakes import Brake, Resting
 from adapter.journal import Journal
 from adapter.mail import Letter, NotTaken, Postbox
 from adapter.on_call import NotKnown, Schedule, StillAsked
 from adapter.records import CallState, Store, StoredNotice
 from adapter.settings import Settings
-from adapter.sites import Sites
+from adapter.sites import Post, Sites, as_configured
 from connectors.contract import TryLater
 from policies.commands import Mode, Recipient
 from policies.policy import Policy
@@ -38,6 +38,7 @@ class Messenger:
         schedules: Mapping[str, Schedule],
         journal: Journal,
         clock: Callable[[], datetime],
+        mode: Callable[[Post], Mode] = as_configured,
     ) -> None:
         self._store = store
         self._sites = sites
@@ -45,6 +46,7 @@ class Messenger:
         self._schedules = schedules
         self._journal = journal
         self._clock = clock
+        self._mode = mode
         self.brake = Brake()
 
     def deliver(self) -> datetime | None:
@@ -58,7 +60,12 @@ class Messenger:
     def _send(self, stored: StoredNotice) -> datetime | None:
         """Send one message, or say when the mail server can be asked again."""
         now, post = self._clock(), self._sites.of(stored.ref)
-        if post is None or post.site.settings.mode is not Mode.ACT:
+        try:
+            acts = post is not None and self._mode(post) is Mode.ACT
+        except Resting as rests:  # how far its site may go is being found out
+            self._store.end_notice(replace(stored, due_at=now + timedelta(seconds=rests.after or 1.0)))
+            return None
+        if not acts:
             self._end(stored, CallState.WITHDRAWN, "the ticket's site does not act any more")
             return None
         if self._postbox is None:
@@ -184,7 +191,7 @@ def _letter(stored: StoredNotice, addresses: Iterable[str]) -> Letter:
 
 def unheard(policy: Policy, settings: Settings) -> tuple[str, ...]:
     """Say whom a policy tells in vain, because the settings do not say how to reach them."""
-    told = tuple(dict.fromkeys(_recipients(policy)))
+    told = tuple(dict.fromkeys(recipients(policy)))
     if told and settings.mail is None:
         return (f"the policy tells {told[0]}{' and others' if told[1:] else ''}, but {_NO_MAIL}",)
     named = dict.fromkeys(one.on_call for one in told if one.on_call is not None)
@@ -196,7 +203,8 @@ def unheard(policy: Policy, settings: Settings) -> tuple[str, ...]:
     )
 
 
-def _recipients(policy: Policy) -> Iterator[Recipient]:
+def recipients(policy: Policy) -> Iterator[Recipient]:
+    """Yield everybody whom a policy tells something, as often as it names them."""
     for level in policy.levels:
         yield from (*level.tell, *(level.out_of_hours.tell if level.out_of_hours else ()))
     for rule in policy.rules:

@@ -14,7 +14,8 @@ from adapter.journal import Journal
 from adapter.records import CallState, StoredCall
 from adapter.salvage import as_wanted, remedy
 from adapter.sites import Post
-from connectors.contract import Call, Outcome, Refused, TryLater
+from connectors.contract import Call, Outcome, Refused, Stale, TryLater
+from connectors.site import Site
 from policies.case import End
 from policies.commands import Command
 from policies.model import Actor, Change, Event, Kind, Role, Ticket, TicketRef
@@ -25,11 +26,15 @@ _HAVE_IDS = ("group", "assignee")
 
 @dataclass(slots=True)
 class Batch:
-    """What became of some calls: their rows, what was learned, and when to come back."""
+    """What became of some calls: their rows, what was learned, and when to come back.
+
+    `stale`: the ticket was changed since it was read, so that it is to be read and decided upon again.
+    """
 
     calls: list[StoredCall] = field(default_factory=list)
     learned: list[Event] = field(default_factory=list)
     again: datetime | None = None
+    stale: bool = False
 
     def come_back(self, at: datetime) -> None:
         """Look again no later than this."""
@@ -43,9 +48,9 @@ class Outbox:
         self._journal = journal
         self._settle = settle
 
-    def plan(self, post: Post, command: Command, ticket: Ticket, now: datetime) -> list[StoredCall]:
-        """Turn a command into calls that are stored before the first is sent."""
-        calls = post.connector.plan(command, ticket, post.site)
+    def plan(self, post: Post, site: Site, command: Command, ticket: Ticket, now: datetime) -> list[StoredCall]:
+        """Turn a command into calls that are stored before the first is sent; `site` as the look sees it."""
+        calls = post.connector.plan(command, ticket, site)
         return [StoredCall(call=call, state=CallState.PLANNED, created_at=now) for call in calls]
 
     # --- what was left unfinished -------------------------------------------------------------------------
@@ -118,6 +123,7 @@ class Outbox:
                 batch.calls.append(replace(stored, state=state, outcome=str(later)))
                 batch.calls += [_unsent(rest) for rest in calls[number + 1 :]]
                 batch.come_back(again)
+                batch.stale = isinstance(later, Stale)
                 return batch
             except Refused as refused:
                 post.brake.succeeded()
@@ -128,7 +134,8 @@ class Outbox:
                 self._salvage(batch, ticket.ref, stored, refused, calls[number + 1 :], highest, names)
                 return batch
             post.brake.succeeded()
-            self._tell("written", ticket.ref, stored, parts=dict(stored.call.parts), attempts=stored.attempts)
+            done = {"parts": dict(stored.call.parts), "attempts": stored.attempts, "calls": outcome.requests}
+            self._tell("written", ticket.ref, stored, **done)
             batch.calls.append(_ended(stored, CallState.WRITTEN, outcome.vendor_id or ""))
             batch.learned.append(_wrote(ticket.ref, stored.call, outcome, now, post))
         return batch
@@ -146,6 +153,7 @@ class Outbox:
         """Put what the vendor would still take into a call of its own, and tell the note what was refused."""
         if refused.gone:
             batch.calls += [_ended(rest, CallState.REFUSED, str(refused)) for rest in later]
+            batch.learned.append(_gone(stored))
             return
         found = remedy(stored.call, refused, highest + 1, names)
         if found.call is not None:
@@ -219,6 +227,12 @@ def _wrote(ref: TicketRef, call: Call, outcome: Outcome, at: datetime, post: Pos
         changes=changes,
         ticket=outcome.ticket,
     )
+
+
+def _gone(stored: StoredCall) -> Event:
+    """Return the fact that the ticket takes no more writes; the call's row keeps what the vendor said."""
+    at = stored.attempted_at or stored.created_at
+    return Event(id=f"gone:{stored.call.key}", kind=Kind.GONE, at=at, received_at=at)
 
 
 def _now_at_vendor(name: str, wanted: str | None, outcome: Outcome) -> str | None:

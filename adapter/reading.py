@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from adapter.journal import Journal
 from adapter.records import Work
 from adapter.sites import Post
-from connectors.contract import Delivery, Site, Unreadable
+from connectors.contract import Delivery, Unreadable
+from connectors.site import Site
 from policies.model import Event
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)

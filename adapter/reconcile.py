@@ -12,23 +12,27 @@ from datetime import datetime, timedelta
 
 from adapter.deciding import Decider
 from adapter.facts import FactFinder
+from adapter.gaps import Gap, Why
 from adapter.journal import Journal
-from adapter.outbox import Batch, Outbox, in_order, takes_turns
+from adapter.news import tell_decided
+from adapter.outbox import Batch, Outbox, takes_turns
 from adapter.promising import promising, promising_ids, without_ended
 from adapter.reading import Reading, read
 from adapter.records import CallState, Commit, Committed, Look, Store, StoredCall, Work
 from adapter.shelf import Shelf
-from adapter.sites import Post, Sites
+from adapter.sites import Post, Sites, as_configured
+from adapter.visit import Meter, Visit, halted, sendable
 from connectors.contract import TryLater
 from policies.case import Case, Decision, Facts
 from policies.commands import Mode, Occasion
 from policies.echoes import judged
-from policies.holds import SIBLINGS
 from policies.model import TicketRef
 from policies.policy import Policy
 
 FORGOTTEN = timedelta(hours=1)
 """How long to leave a ticket whose site is not configured any more."""
+TRIES = 6
+"""How often a ticket is looked at whose looks end in a fault of ours: at once, and for a quarter of an hour."""
 _ROUNDS = 64
 """How often a look decides again because others were faster to a budget or a turn: as many as there can be workers."""
 _OF_MOVES = frozenset(Occasion) - {Occasion.RULE, Occasion.BUDGET}
@@ -56,6 +60,7 @@ class Reconciler:
         finder: FactFinder,
         clock: Callable[[], datetime],
         tell: Callable[[], None],
+        mode: Callable[[Post], Mode] = as_configured,
     ) -> None:
         self._store = store
         self._sites = sites
@@ -66,6 +71,7 @@ class Reconciler:
         self._finder = finder
         self._clock = clock
         self._tell_people = tell
+        self._mode = mode
 
     def look(self, ref: TicketRef) -> datetime | None:
         """Do all that is due for a ticket; whatever fails, it is looked at again later and nothing is lost."""
@@ -75,8 +81,9 @@ class Reconciler:
         if post is None:
             self._journal.tell("site.unknown", ticket=str(ref))
             return self._later(work, now + FORGOTTEN)
+        meter = Meter(post.asked)
         try:
-            return self._look(post, work, now)
+            return self._look(post, work, meter, now)
         except TryLater as later:
             again = post.brake.failed(later, self._clock())
             self._journal.tell("ticket.later", ticket=str(ref), reason=str(later), again=again)
@@ -84,18 +91,35 @@ class Reconciler:
         except Fenced:
             return now
         except Exception as error:  # a bug of ours must cost this ticket time, never the others theirs
-            self._journal.trouble("ticket.failed", error, ticket=str(ref))
-            return self._later(work, now + timedelta(seconds=30))
+            return self._failed(work, error, now)
+        finally:
+            self._count(post, meter, now)
+
+    def _count(self, post: Post, meter: Meter, now: datetime) -> None:
+        if calls := meter.take():
+            self._store.count_calls(post.scope, calls, now)
 
     def _later(self, work: Work, at: datetime) -> datetime:
         self._store.postpone(work.ref, work.marks, at)
         return at
 
-    def _look(self, post: Post, work: Work, now: datetime) -> datetime | None:
+    def _failed(self, work: Work, error: Exception, now: datetime) -> datetime | None:
+        """Try again, later each time; in the end leave the ticket to a person, because it costs and never succeeds."""
+        self._journal.trouble("ticket.failed", error, ticket=str(work.ref))
+        problem = f"{type(error).__name__}: {error}"[:500]
+        again = now + timedelta(seconds=30 * 2**work.failures) if work.failures + 1 < TRIES else None
+        self._store.failed(work, problem, again)
+        if again is None:
+            todo = "report it; then run `stepladder replay`"
+            self._journal.tell("ticket.alarm", ticket=str(work.ref), tries=work.failures + 1, todo=todo)
+        return again
+
+    def _look(self, post: Post, work: Work, meter: Meter, now: datetime) -> datetime | None:
         if work.active_policy is None:
             self._journal.tell("policy.missing", ticket=str(work.ref))
             return self._later(work, now + timedelta(minutes=1))
-        site = post.view(now)
+        mode, site = self._mode(post), post.view(now)
+        self._count(post, meter, now)  # what is asked for all tickets is no single one's cost
         unsettled = any(c.state is CallState.SENDING for c in work.calls)
         if unsettled and (wait := post.brake.wait_until(now)) is not None:
             return self._later(work, wait)
@@ -103,48 +127,51 @@ class Reconciler:
         reading = read(post, site, work, self._journal)
         case = promising_ids(work.case or Case.fresh(work.ref, now), batch.learned, now)
         policy = self._shelf.get(case.pinned or work.active_policy)
+        events = [*reading.events, *batch.learned, *(gap.event(now) for gap in work.gaps)]
+        watched = self._watched(post, work)
         for _ in range(_ROUNDS):
-            facts = self._facts(post, work, policy, now)
-            events = [*reading.events, *batch.learned]
-            decision, facts = self._decider.decide(post, policy, case, events, facts, now)
+            facts = self._facts(post, work, policy, mode, now)
+            decision, facts = self._decider.decide(post, policy, case, events, facts, now, watched)
+            visit = Visit(post=post, site=site, work=work, policy=policy, meter=meter, now=now)
             try:
-                return self._commit(post, work, policy, facts, case, decision, reading, batch, now)
+                return self._commit(visit, facts, case, decision, reading, batch)
             except _OverBudget:
                 work = replace(work, adoptive_used=self._store.open(work.ref, now).adoptive_used)
         raise RuntimeError("a look did not come to an end")
 
-    def _facts(self, post: Post, work: Work, policy: Policy, now: datetime) -> Facts:
+    def _watched(self, post: Post, work: Work) -> datetime | None:
+        """Return since when a site is watched, if this is a ticket of which nobody ever told us."""
+        if work.case is not None or not any(gap.why is Why.MISSED for gap in work.gaps):
+            return None
+        watch = self._store.watch_of(post.scope)
+        return watch.since if watch is not None else None
+
+    def _facts(self, post: Post, work: Work, policy: Policy, mode: Mode, now: datetime) -> Facts:
         alarm = self._finder.too_many(work)
         if alarm is not None and not work.switches.keys() & {"all", f"site:{post.scope}"}:
             self._store.pause(f"site:{post.scope}", alarm, now)
             self._journal.tell("brake.alarm", site=post.scope, reason=alarm)
-        return self._finder.facts(work, policy, post.site.settings.mode, now)
+        return self._finder.facts(work, policy, mode, now)
 
     # --- committing and writing back ----------------------------------------------------------------------
     def _commit(
-        self,
-        post: Post,
-        work: Work,
-        policy: Policy,
-        facts: Facts,
-        before: Case,
-        decision: Decision,
-        reading: Reading,
-        batch: Batch,
-        now: datetime,
+        self, visit: Visit, facts: Facts, before: Case, decision: Decision, reading: Reading, batch: Batch
     ) -> datetime | None:
         """Store the decision, then send what it asks for."""
+        work, now = visit.work, visit.now
         if decision.case.outside:
-            return self._forget(work, decision, reading, now)
+            return self._forget(visit, decision, reading)
         calls = self._outbox.given_up(batch.calls, decision.given_up)
-        planned = self._outbox.plan(post, decision.command, decision.case.ticket, now) if decision.command else []
+        command, ticket = decision.command, decision.case.ticket
+        planned = self._outbox.plan(visit.post, visit.site, command, ticket, now) if command else []
         calls = [*calls, *planned]
-        sending, wait = self._sendable(post, decision.case, calls, facts, now)
+        sending, wait = sendable(visit, decision.case, calls, facts)
         begun = {c.call.key: c for c in self._outbox.begun(sending, now)}
         calls = [begun.get(c.call.key, c) for c in calls]
         case = promising(decision.case, begun.values(), now)
         case = without_ended(case, calls)
         next_look = _earliest(decision.next_look, batch.again, wait, now if work.more else None)
+        asked = visit.meter.take()
         commit = Commit(
             ref=work.ref,
             revision=work.revision,
@@ -156,83 +183,61 @@ class Reconciler:
             read=reading.rows,
             dead=reading.dead,
             calls=calls,
-            look=Look(at=now, policy=policy.revision, facts=facts, decision=decision, case_before=before),
+            look=Look(at=now, policy=visit.policy.revision, facts=facts, decision=decision, case_before=before),
             adoptive_limit=self._finder.adoptive_limit if decision.adoptive and decision.command else None,
             moved_to=_climbs_to(decision),
             reserves=decision.reserves if decision.reserves and decision.reserves.hold else None,
             turn=decision.command.turn if decision.command and takes_turns(planned) else None,
             notices=decision.notices,
             outdated=_OF_MOVES if decision.given_up else frozenset(),
+            gaps=_poured(work.ref, decision),
+            filled=work.gaps,
+            asked=asked,
+            goes_on=_some_open(calls),
         )
         outcome = self._store.commit(commit)
-        if outcome is Committed.OVER_BUDGET:
-            raise _OverBudget
-        if outcome is Committed.FENCED:
-            raise Fenced
-        self._tell(work, before, decision, policy)
+        if outcome is not Committed.DONE:
+            visit.meter.give_back(asked)
+            raise _OverBudget if outcome is Committed.OVER_BUDGET else Fenced
+        tell_decided(self._journal, before, decision, visit.policy, asked)
         if decision.notices:
             self._tell_people()
         if not begun:
             return next_look
-        work = replace(work, revision=work.revision + 1)
-        return self._send(post, work, policy, facts, case, list(begun.values()), next_look)
-
-    def _sendable(
-        self, post: Post, case: Case, calls: Sequence[StoredCall], facts: Facts, now: datetime
-    ) -> tuple[list[StoredCall], datetime | None]:
-        """Return the calls that may go out now, in order, and when to come back if some must wait."""
-        paused = {p.operation for p in case.pending if facts.paused or p.rule in facts.paused_rules}
-        waiting = {c.call.operation for c in calls if c.state is CallState.SENDING}
-        blocked = paused | waiting
-        ready = [c for c in calls if c.state is CallState.PLANNED and c.call.operation not in blocked]
-        if not ready or facts.mode is Mode.OBSERVE:
-            return [], None
-        wait = post.brake.wait_until(now)
-        return ([], wait) if wait is not None else (sorted(ready, key=in_order), None)
-
-    def _halted(self, post: Post, case: Case) -> Callable[[str], bool]:
-        """Return what tells whether an operation is paused at this very moment, for a look can take a while."""
-        rules = {pending.operation: f"rule:{pending.rule}" for pending in case.pending}
-
-        def halted(operation: str) -> bool:
-            paused = self._store.switches().keys()
-            return bool(paused & {"all", f"site:{post.scope}", rules.get(operation, "all")})
-
-        return halted
+        return self._send(visit, facts, case, list(begun.values()), next_look)
 
     def _send(
-        self,
-        post: Post,
-        work: Work,
-        policy: Policy,
-        facts: Facts,
-        case: Case,
-        calls: Sequence[StoredCall],
-        next_look: datetime | None,
+        self, visit: Visit, facts: Facts, case: Case, calls: Sequence[StoredCall], next_look: datetime | None
     ) -> datetime | None:
-        batch = self._outbox.send(post, case.ticket, calls, self._clock, self._halted(post, case))
+        post, work = visit.post, visit.work
+        batch = self._outbox.send(post, case.ticket, calls, self._clock, halted(self._store, post, case))
         done = self._clock()
         after, look = promising_ids(case, batch.learned, done), next_look
         if batch.learned:
-            after, look = self._decider.learn(policy, after, batch.learned, facts, done)
+            after, look = self._decider.learn(visit.policy, after, batch.learned, facts, done)
         after = without_ended(after, batch.calls)
         again = _earliest(look, batch.again)
         commit = Commit(
             ref=work.ref,
-            revision=work.revision,
+            revision=work.revision + 1,
             marks=work.marks,
             now=done,
             due_at=again,
             case=after,
             events=[judged(event, after.wrote) for event in batch.learned],
             calls=batch.calls,
+            gaps=[Gap(ref=work.ref, at=done, why=Why.STALE)] if batch.stale else (),
+            asked=visit.meter.take(),
+            goes_on=_some_open(batch.calls),
         )
         if self._store.commit(commit) is not Committed.DONE:
+            visit.meter.give_back(commit.asked)
             raise Fenced
         return again
 
-    def _forget(self, work: Work, decision: Decision, reading: Reading, now: datetime) -> datetime | None:
+    def _forget(self, visit: Visit, decision: Decision, reading: Reading) -> datetime | None:
         """Keep nothing but the id of a ticket that the policy does not name (decision 21)."""
+        work, now = visit.work, visit.now
         bare = replace(Case.fresh(work.ref, now), outside=True)
         left = work.case is not None and not work.case.outside
         self._journal.tell("ticket.outside", ticket=str(work.ref))
@@ -248,31 +253,21 @@ class Reconciler:
             forget=True,
             outdated=frozenset(Occasion) if left else frozenset(),
             calls=self._outbox.given_up(work.calls, decision.given_up),
+            filled=work.gaps,
         )
         if self._store.commit(commit) is not Committed.DONE:
             raise Fenced
         return commit.due_at
 
-    def _tell(self, work: Work, before: Case, decision: Decision, policy: Policy) -> None:
-        command = decision.command or decision.observed
-        known = {(hold.rule, hold.level) for hold in before.held}
-        held = [h for h in decision.case.held if (h.rule, h.level) not in known and h.reason != SIBLINGS]
-        self._journal.tell(
-            "ticket.decided",
-            ticket=str(work.ref),
-            key=decision.case.ticket.key,
-            level=decision.case.level,
-            level_name=policy.level(decision.case.level).name,
-            moved=command is not None,
-            observed=decision.observed is not None,
-            why=decision.why,
-            events=[event.id for event in decision.events],
-            next_look=decision.next_look,
-            held=[f"{hold.rule}: {hold.reason}" for hold in held],
-            told=[notice.occasion.value for notice in decision.notices],
-            warnings=list(decision.warnings),
-            given_up={operation: end.value for operation, end in decision.given_up.items()},
-        )
+
+def _poured(ref: TicketRef, decision: Decision) -> list[Gap]:
+    """Return the tickets that this one was merged into: what was asked here is to be seen there."""
+    into = [(event.merged_into, event.at) for event in decision.events if event.merged_into is not None]
+    return [Gap(ref=replace(ref, id=ticket), at=at, why=Why.MERGED) for ticket, at in into if ticket != ref.id]
+
+
+def _some_open(calls: Sequence[StoredCall]) -> bool:
+    return any(not stored.state.ended for stored in calls)
 
 
 def _climbs_to(decision: Decision) -> int | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
-from connectors.contract import Call, Delivery
+from adapter.gaps import Day, Gap, Watch
+from connectors.contract import Call, Changed, Delivery
 from policies.case import Case, Decision, Facts, Used
 from policies.commands import Mode, Notice, Occasion
 from policies.model import Event, TicketRef
@@ -75,7 +76,8 @@ class Receipt:
 class Work:
     """All that one look at one ticket starts from, read in one transaction.
 
-    `more`: so many deliveries are unread that some are left for the next look.
+    `more`: so many deliveries are unread that some are left for the next look. `gaps`: why the ticket must be fetched
+    first. `failures`: how many looks in a row ended in a fault of ours.
     """
 
     ref: TicketRef
@@ -90,6 +92,8 @@ class Work:
     mode_since: datetime | None
     adoptive_used: int
     moves_lately: int
+    gaps: tuple[Gap, ...] = ()
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +115,8 @@ class Commit:
     those that turned out unreadable, with the reason; `forget` clears the bytes of deliveries that are out of scope.
     `moved_to`: the level of a move, which is counted; `reserves`: the budget it must stay within; `turn`: how many
     moves to that level it takes for granted, where people take turns. `outdated`: messages of earlier looks that are
-    not to be sent any more.
+    not to be sent any more. `gaps`: what is to be fetched at a next look, of this ticket or another; `filled`: gaps
+    that are closed now. `asked`: requests to the vendor since the commit before.
     """
 
     ref: TicketRef
@@ -132,6 +137,10 @@ class Commit:
     turn: int | None = None
     notices: Sequence[Notice] = ()
     outdated: frozenset[Occasion] = frozenset()
+    gaps: Sequence[Gap] = ()
+    filled: Sequence[Gap] = ()
+    asked: int = 0
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,3 +247,37 @@ class Store(Protocol):
 
     def switches(self) -> Mapping[str, str]:
         """Return what is paused, with the reasons."""
+
+    # --- what vendors were asked, and what they did not tell ------------------------------------------------
+    def failed(self, work: Work, problem: str, until: datetime | None) -> None:
+        """Count a look that ended in a fault of ours; without `until` only a delivery or a replay makes it due."""
+
+    def stuck(self) -> Sequence[tuple[TicketRef, str]]:
+        """Return the tickets that are not looked at any more, or of which a delivery could not be read, and why."""
+
+    def replay(self, ref: TicketRef | None, now: datetime) -> int:
+        """Make such tickets due, their dead letters unread; return how many. None: all of them."""
+
+    def watch(self, site: str, now: datetime) -> Watch:
+        """Return how far a site (`vendor/site`) was compared with what we heard; the first time it begins now."""
+
+    def watch_of(self, site: str) -> Watch | None:
+        """Return how far a site was compared, if it ever was watched."""
+
+    def compare(self, watch: Watch, found: Sequence[Changed], now: datetime) -> Sequence[Gap]:
+        """Count changes, keep those that nobody told us, and store the watch; return the new gaps."""
+
+    def count_calls(self, site: str, calls: int, now: datetime) -> None:
+        """Count requests that belong to no commit."""
+
+    def day(self, site: str, day: date) -> Day:
+        """Return what was counted for a site on one day, in UTC."""
+
+    def calls_of(self, ref: TicketRef) -> tuple[int, int]:
+        """Return how many looks at a ticket were kept, and how many requests they made."""
+
+    def keep_examination(self, site: str, now: datetime, body: str) -> None:
+        """Keep what an examination of a site found, in place of the one before."""
+
+    def examination(self, site: str) -> tuple[datetime, str] | None:
+        """Return when a site was examined last, and what was found."""

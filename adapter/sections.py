@@ -7,11 +7,12 @@ from datetime import datetime
 from email.utils import getaddresses
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from connectors.contract import on_loopback
+from connectors.site import on_loopback
 from policies.contacts import is_address
 from policies.durations import Duration
 
@@ -29,6 +30,19 @@ class Server(Table):
     port: int = Field(default=8080, ge=0, le=65535, description="0 takes any free port")
     threads: int = Field(default=8, ge=1, le=256, description="deliveries received at the same time")
     body_limit: int = Field(default=5 * 1024 * 1024, ge=1024, description="bytes; a longer delivery is answered 413")
+    public_url: str | None = Field(default=None, description="https://… under which vendors reach this Stepladder")
+
+    @field_validator("public_url")
+    @classmethod
+    def _reachable(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value.strip())
+        host = parts.hostname or ""
+        odd = "@" in parts.netloc or parts.query or parts.fragment or not is_host(host)
+        if odd or not (parts.scheme == "https" or (parts.scheme == "http" and on_loopback(host))):
+            raise ValueError("expected an address such as https://stepladder.acme.example (http:// on loopback only)")
+        return value.strip().rstrip("/")
 
 
 class Worker(Table):
@@ -44,6 +58,13 @@ class Guards(Table):
 
     escalations_in_10_minutes: int = Field(default=50, ge=1, description="per site, then its writes pause")
     adoptive_per_hour: int = Field(default=20, ge=0, description="escalations of tickets that were there before us")
+
+
+class Missed(Table):
+    """`[missed]`: how events that no webhook told are found. All times in minutes."""
+
+    every: float = Field(default=15.0, ge=0, le=1440, description="minutes between two questions; 0 asks never")
+    wait: float = Field(default=20.0, ge=0, le=1440, description="minutes in which a webhook may still come")
 
 
 class Mail(Table):

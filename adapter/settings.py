@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -17,11 +18,12 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field, ValidationError
 
 from adapter.credentials import Credentials, Keys, places, secret_settings, types_in
+from adapter.gaps import Rounds
 from adapter.problems import Problem, SettingsError, dotted, findings, nearest, shown, toml_place
-from adapter.sections import Guards, Mail, OnCall, Server, Table, Worker, is_host
-from connectors.contract import SiteSettings, on_loopback
+from adapter.sections import Guards, Mail, Missed, OnCall, Server, Table, Worker, is_host
+from connectors.site import SiteSettings, on_loopback
 
-__all__ = ["Guards", "Mail", "OnCall", "Problem", "Server", "Settings", "SettingsError", "Worker", "load"]
+__all__ = ["Guards", "Mail", "Missed", "OnCall", "Problem", "Server", "Settings", "SettingsError", "Worker", "load"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -34,6 +36,7 @@ class _Document(Table):
     server: Server = Server()
     worker: Worker = Worker()
     guards: Guards = Guards()
+    missed: Missed = Missed()
     mail: dict[str, Any] | None = Field(default=None, description="[mail] with host and from")
     on_call: dict[str, dict[str, Any]] = Field(default_factory=dict, description="one table [on_call.<name>] each")
     sites: dict[str, dict[str, Any]] = Field(default_factory=dict, description="one table [sites.<name>] each")
@@ -50,8 +53,14 @@ class Settings:
     worker: Worker
     guards: Guards
     sites: Mapping[str, SiteSettings]
+    missed: Missed = field(default_factory=Missed)
     mail: Mail | None = None
     on_call: Mapping[str, OnCall] = field(default_factory=dict)
+
+    @property
+    def rounds(self) -> Rounds:
+        """How often sites are asked what nobody told us."""
+        return Rounds(every=timedelta(minutes=self.missed.every), wait=timedelta(minutes=self.missed.wait))
 
     def site(self, vendor: str, name: str) -> SiteSettings | None:
         """Return the site that an address `/webhooks/<vendor>/<name>` means, if there is one."""
@@ -111,6 +120,7 @@ class _Reading:
             server=whole.server,
             worker=whole.worker,
             guards=whole.guards,
+            missed=whole.missed,
             sites=MappingProxyType(sites),
             mail=mail,
             on_call={name: schedule for name, schedule in on_call.items() if schedule is not None},

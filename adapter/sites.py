@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from adapter.brakes import Brake, Resting
 from adapter.journal import Journal
-from connectors.contract import Client, Connector, Keeper, Site, SiteSettings, TryLater
+from connectors.contract import Client, Connector, Keeper, TryLater
+from connectors.site import Site, SiteSettings
 from policies.commands import Mode
 from policies.model import TicketRef
 
@@ -24,14 +26,20 @@ class Post:
         settings: SiteSettings,
         keeper: Keeper,
         journal: Journal | None = None,
+        *,
+        ticking: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._journal = journal or Journal()
         self._keeper = keeper
+        self._ticking = ticking
+        self._now = now
         self.connector = connector
         self.site = Site(name=name, settings=settings, account=settings.account)
         self.brake = Brake()
         self._account = settings.account
         self._client: Client | None = None
+        self._seen: Site | None = None
         self._lock = threading.Lock()
 
     @property
@@ -43,8 +51,12 @@ class Post:
         """Return the way out, opened at first use."""
         with self._lock:
             if self._client is None:
-                self._client = self.connector.connect(self.site, self._keeper)
+                self._client = self.connector.connect(self.site, self._keeper, self._ticking, now=self._now)
             return self._client
+
+    def asked(self) -> int:
+        """Return how many requests this thread has sent to the site so far."""
+        return self._client.asked() if self._client is not None else 0
 
     def close(self) -> None:
         """Close the way out, if it was opened."""
@@ -54,31 +66,47 @@ class Post:
                 self._client = None
 
     def view(self, now: datetime) -> Site:
-        """Return the site with our account's id and the names of things; asks the vendor only if nothing is cached.
+        """Return the site with names turned into ids, our account's id and the names of things.
 
-        A site that only observes is read without them rather than not at all. Raises Resting where somebody has to
-        mend the credentials first: log-ins can be locked out.
+        The vendor is asked only if nothing is cached, and not while it is given a rest: then what was seen last is
+        shown. A site that only observes is read as it is configured rather than not at all. Raises Resting.
         """
+        if self._seen is not None and self.brake.closed:
+            return self._seen
         try:
-            account = self._account or self._ask_account(now)
+            return self._ask(now)
         except Resting:
             if self.site.settings.mode is Mode.OBSERVE:
-                return self.site
+                return self._seen or self.site
             raise
-        return replace(self.site, account=account, names=self.client().names())
 
-    def _ask_account(self, now: datetime) -> str:
-        wait = self.brake.wait_until(now)
+    def _ask(self, now: datetime) -> Site:
+        """Ask as one of many, or as the only one while the site is given a rest. Raises Resting with when to return."""
+        wait = self.brake.wait_until(now) if self.brake.closed else None
         if wait is None:
             try:
-                self._account = self.client().account()
+                return self._learn()
             except TryLater as later:
                 wait = self.brake.failed(later, now)
                 self._journal.tell("site.alarm", site=self.scope, reason=str(later), again=wait)
-            else:
-                self.brake.succeeded()
-                return self._account
         raise Resting((wait - now).total_seconds())
+
+    def _learn(self) -> Site:
+        client = self.client()
+        before = client.asked()
+        settings = client.settings()
+        self._account = self._account or client.account()
+        if client.asked() > before:
+            self.brake.succeeded()
+        else:
+            self.brake.unused()
+        self._seen = replace(self.site, settings=settings, account=self._account, names=client.names())
+        return self._seen
+
+
+def as_configured(post: Post) -> Mode:
+    """Return how far a site may go by its settings alone."""
+    return post.site.settings.mode
 
 
 class Sites:

@@ -44,6 +44,11 @@ def configured(policy: Policy, sites: Sites) -> Iterator[Finding]:
             yield warning(about, sentence, *at)
 
 
+def asked_fields(policy: Policy) -> frozenset[str]:
+    """Return the fields that a policy asks for and a ticket has only where a site names them."""
+    return frozenset(_by_field(policy))
+
+
 def _renamed(policy: Policy) -> Iterator[Finding]:
     """Find people of roles who go by a name, which others may give themselves."""
     for name, role in policy.roles.items():

@@ -5,10 +5,14 @@ from __future__ import annotations
 import click
 
 from adapter import VERSION
+from adapter.cli.authorize import authorize
 from adapter.cli.demo import demo
+from adapter.cli.doctor import doctor
 from adapter.cli.policy import policy
 from adapter.cli.running import sandbox, serve, worker
+from adapter.cli.setup import setup
 from adapter.cli.switches import pause, resume
+from adapter.cli.watching import missed, replay
 
 __all__ = ["cli"]
 
@@ -19,5 +23,5 @@ def cli() -> None:
     """Escalations for the help desk you have: webhooks in, one policy, write-backs out."""
 
 
-for command in (serve, worker, sandbox, demo, pause, resume, policy):
+for command in (serve, worker, setup, doctor, authorize, sandbox, demo, pause, resume, missed, replay, policy):
     cli.add_command(command)

@@ -74,8 +74,13 @@ def sandbox(tools: Tools, vendors: tuple[str, ...], port: int, to: str | None) -
     click.echo(secrets_toml({vendor: desk.secrets() for vendor, desk in desks}))
     for vendor, desk in desks if to else ():
         desk.subscribe(f"{str(to).rstrip('/')}/webhooks/{vendor}/{vendor}")
+    from connectors.desk_page import serve as show  # here: a production install need not have the extra
+
+    page = show(dict(desks))
     click.echo("The sandboxes run; Ctrl-C stops them.")
+    click.echo(f"See the tickets, and act as customer or agent: {page.url}/")
     until_stopped(threading.Event().wait)
+    page.stop()
     for _, desk in desks:
         desk.stop()
 

@@ -18,7 +18,7 @@ from adapter.facts import FactFinder
 from adapter.records import Store
 from adapter.scheduling.lock import AlreadyWorking
 from adapter.settings import Server, Settings, SettingsError
-from connectors.contract import Connector
+from connectors.contract import Connector, Keeper
 from policies.source import PolicyError
 
 if TYPE_CHECKING:
@@ -80,6 +80,9 @@ class Tools(Protocol):
 
     def finder(self, settings: Settings, store: Store) -> FactFinder:
         """Return what knows the facts beyond a ticket."""
+
+    def keeper(self, settings: Settings) -> Keeper:
+        """Return what keeps the tokens that vendors renew."""
 
     def vendors(self) -> Mapping[str, Connector]:
         """Return the connectors by vendor."""

@@ -9,18 +9,18 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select, update
 
-from adapter.records import CallState, Commit, Committed, Receipt, StoredCall, Work
+from adapter.records import CallState, Commit, Committed, Look, Receipt, StoredCall, Work
 from adapter.store import statements as st
 from adapter.store import tables as t
 from adapter.store.codec import moment, pack, pack_numbered, stamp, unpack_call, unpack_case, unpack_dict, unpack_event
 from adapter.store.governance import switches_in
-from adapter.store.notices import Notices
 from adapter.store.statements import READ_AT_ONCE
+from adapter.store.watching import Watching, open_gaps
 from connectors.contract import Delivery
 from policies.model import Event, TicketRef
 
 
-class SqlStore(Notices):
+class SqlStore(Watching):
     """See `adapter.records.Store` for what each method promises."""
 
     # --- in -----------------------------------------------------------------------------------------------
@@ -49,10 +49,9 @@ class SqlStore(Notices):
                 return Receipt(row=connection.execute(known).scalar_one(), new=False)
             if refs:
                 connection.execute(st.ARRIVAL, [{"delivery": number, "ref": str(ref)} for ref in refs])
-                due_at = stamp(delivery.received_at)
-                connection.execute(
-                    self._inserts.mark, [{"ref": str(ref), "due_at": due_at, "marks": 1} for ref in refs]
-                )
+                at = stamp(delivery.received_at)
+                marks = [{"ref": str(ref), "due_at": at, "heard_at": at, "marks": 1} for ref in refs]
+                connection.execute(self._inserts.arrived, marks)
         return Receipt(row=number, new=True)
 
     # --- whose turn ---------------------------------------------------------------------------------------
@@ -80,6 +79,15 @@ class SqlStore(Notices):
         with self.database.write() as connection:
             connection.execute(later.values(due_at=stamp(until)))
 
+    def failed(self, work: Work, problem: str, until: datetime | None) -> None:
+        """Count a look that ended in a fault of ours; without `until` only a delivery or a replay makes it due."""
+        this = (t.tickets.c.ref == str(work.ref)) & (t.tickets.c.marks == work.marks)
+        values = {"failures": work.failures + 1, "trouble": None if until else problem}
+        with self.database.write() as connection:
+            connection.execute(update(t.tickets).where(t.tickets.c.ref == str(work.ref)).values(values))
+            due_at = stamp(until) if until else None
+            connection.execute(update(t.tickets).where(this).values(due_at=due_at))
+
     # --- one look -----------------------------------------------------------------------------------------
     def open(self, ref: TicketRef, now: datetime) -> Work:
         """Read all that a look starts from."""
@@ -88,6 +96,7 @@ class SqlStore(Notices):
             row = connection.execute(st.TICKET, {"this_ref": name}).one_or_none()
             found = connection.execute(st.UNREAD, {"this_ref": name}).all()
             calls = connection.execute(st.OPEN_CALLS, {"this_ref": name}).all()
+            gaps = open_gaps(connection, name)
             switches, governed = switches_in(connection), self._governed(connection, site, now)
         data = row.case if row else None
         return Work(
@@ -103,6 +112,8 @@ class SqlStore(Notices):
             mode_since=moment(governed.mode_since) if governed.mode_since else None,
             adoptive_used=governed.adoptive,
             moves_lately=governed.lately,
+            gaps=gaps,
+            failures=row.failures if row else 0,
         )
 
     def history(self, ref: TicketRef) -> Sequence[Event]:
@@ -138,6 +149,8 @@ class SqlStore(Notices):
             "held": bool(commit.case and commit.case.held),
             "outside": bool(commit.case and commit.case.outside),
         }
+        if not commit.goes_on:  # a ticket whose writes fail has failed, whatever was decided
+            values |= {"failures": 0, "trouble": None}
         if connection.execute(st.THOUGHT, values).rowcount != 1:
             raise _Undone(Committed.FENCED)
         if commit.moved_to is not None and not self._move(connection, site, commit):
@@ -150,13 +163,9 @@ class SqlStore(Notices):
         self._deliveries_done(connection, commit)
         for stored in commit.calls:
             self._keep_call(connection, ref, stored)
-        if commit.look is not None:
-            look = commit.look
-            row = {"ref": ref, "at": stamp(look.at), "policy": look.policy, "case_before": pack(look.case_before)}
-            told = [event.id for event in look.decision.events]
-            decision = replace(look.decision, events=())  # the events have rows of their own
-            row |= {"events": pack(told), "facts": pack_numbered(look.facts), "decision": pack(decision)}
-            connection.execute(st.LOOK, row)
+        self._keep_gaps(connection, commit)
+        look = _keep_look(connection, ref, commit.look) if commit.look is not None else None
+        self._count_asked(connection, commit, look)
 
     def _deliveries_done(self, connection: Connection, commit: Commit) -> None:
         numbers = [*commit.read, *commit.dead]
@@ -182,6 +191,14 @@ class SqlStore(Notices):
             "body": pack(stored.call),
         }
         connection.execute(self._inserts.call, row)
+
+
+def _keep_look(connection: Connection, ref: str, look: Look) -> int:
+    row = {"ref": ref, "at": stamp(look.at), "policy": look.policy, "case_before": pack(look.case_before)}
+    told = [event.id for event in look.decision.events]
+    decision = replace(look.decision, events=())  # the events have rows of their own
+    row |= {"events": pack(told), "facts": pack_numbered(look.facts), "decision": pack(decision)}
+    return int(connection.execute(st.LOOK, row).scalar_one())
 
 
 def _wanted_by_another(ref: str) -> ColumnElement[bool]:

@@ -19,7 +19,9 @@ _THIS: Any = bindparam("this_ref")
 _SITE: Any = bindparam("site")
 
 # --- a look begins ------------------------------------------------------------------------------------------
-TICKET = select(t.tickets.c.revision, t.tickets.c.marks, t.tickets.c.case).where(t.tickets.c.ref == _THIS)
+TICKET = select(t.tickets.c.revision, t.tickets.c.marks, t.tickets.c.case, t.tickets.c.failures).where(
+    t.tickets.c.ref == _THIS
+)
 UNREAD = (
     select(t.deliveries)
     .join(t.arrivals, t.arrivals.c.delivery == t.deliveries.c.row)
@@ -28,6 +30,7 @@ UNREAD = (
     .limit(READ_AT_ONCE + 1)
 )
 OPEN_CALLS = select(t.calls).where(t.calls.c.ref == _THIS, t.calls.c.open == text("true")).order_by(t.calls.c.key)
+OPEN_GAPS = select(t.gaps.c.at, t.gaps.c.why).where(t.gaps.c.ref == _THIS, t.gaps.c.open == text("true"))
 SWITCHES = select(t.switches.c.scope, t.switches.c.reason)
 ACTIVE = select(t.policies.c.revision).where(t.policies.c.active == text("true"))
 GOVERNED = select(
@@ -60,13 +63,13 @@ THOUGHT = (
     .where(t.tickets.c.ref == _THIS, t.tickets.c.revision == bindparam("seen_revision"))
     .values(revision=t.tickets.c.revision + 1, due_at=_due_unless_marked)
 )
-"""`case`, `held` and `outside` are set too, because the values that it is run with have them."""
+"""Further columns are set too, such as `case`, because the values that it is run with have them."""
 READ = (
     update(t.arrivals)
     .where(t.arrivals.c.ref == _THIS, t.arrivals.c.delivery == bindparam("this_delivery"))
     .values(read=true())
 )
-LOOK = t.looks.insert()
+LOOK = t.looks.insert().returning(t.looks.c.row)
 MOVE = t.moves.insert()
 TURNS = select(t.turns.c.level, t.turns.c.taken).where(t.turns.c.site == _SITE)
 ARRIVAL = t.arrivals.insert()
@@ -88,6 +91,10 @@ class Inserts:
         sooner = case((t.tickets.c.due_at < mark.excluded.due_at, t.tickets.c.due_at), else_=mark.excluded.due_at)
         self.mark: Insert = mark.on_conflict_do_update(
             index_elements=["ref"], set_={"due_at": sooner, "marks": t.tickets.c.marks + 1}
+        )
+        self.arrived: Insert = mark.on_conflict_do_update(
+            index_elements=["ref"],
+            set_={"due_at": sooner, "marks": t.tickets.c.marks + 1, "heard_at": mark.excluded.heard_at},
         )
         call = insert(t.calls)
         changing = ("ref", "state", "open", "attempted_at", "attempts", "outcome", "body")

@@ -62,6 +62,9 @@ tickets = Table(
     Column("held", Boolean, nullable=False, server_default=text("false")),
     Column("outside", Boolean, nullable=False, server_default=text("false")),
     Column("case", LargeBinary),
+    Column("heard_at", Double),  # when its last delivery came; of tickets outside the policy nothing else is known
+    Column("failures", Integer, nullable=False, server_default="0"),  # looks in a row that ended in a fault of ours
+    Column("trouble", Text),  # why it is not looked at any more until somebody replays it
 )
 Index("tickets_due", tickets.c.due_at)
 
@@ -103,6 +106,7 @@ looks = Table(
     Column("facts", LargeBinary, nullable=False),
     Column("decision", LargeBinary, nullable=False),
     Column("case_before", LargeBinary),
+    Column("calls", Integer, nullable=False, server_default="0"),  # requests to the vendor
 )
 Index("looks_of_ticket", looks.c.ref, looks.c.at)
 
@@ -180,4 +184,47 @@ modes = Table(
     Column("site", Text, primary_key=True),
     Column("mode", Text, nullable=False),
     Column("since", Double, nullable=False),
+)
+
+gaps = Table(
+    "gaps",
+    metadata,
+    Column("ref", Text, nullable=False),
+    Column("at", Double, nullable=False),  # the vendor's time of what nobody told us
+    Column("why", Text, nullable=False),
+    Column("open", Boolean, nullable=False),  # the ticket is still to be fetched because of it
+    Column("found_at", Double, nullable=False),
+    PrimaryKeyConstraint("ref", "at", "why"),
+)
+
+watches = Table(
+    "watches",
+    metadata,
+    Column("site", Text, primary_key=True),
+    Column("since", Double, nullable=False),
+    Column("watermark", Double, nullable=False),  # every change up to it was compared with what we heard
+    Column("ask_from", Double, nullable=False),
+    Column("asked_at", Double),
+    Column("problem", Text),
+)
+
+days = Table(
+    "days",
+    metadata,
+    Column("site", Text, nullable=False),
+    Column("day", Text, nullable=False),  # 2027-03-01, in UTC
+    Column("calls", Integer, nullable=False),
+    Column("changed", Integer, nullable=False),
+    Column("missed", Integer, nullable=False),
+    Column("ours", Integer, nullable=False),
+    Column("outside", Integer, nullable=False),
+    PrimaryKeyConstraint("site", "day"),
+)
+
+examinations = Table(
+    "examinations",
+    metadata,
+    Column("site", Text, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("body", Text, nullable=False),
 )

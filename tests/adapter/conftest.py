@@ -20,10 +20,12 @@ from aiosmtpd.controller import Controller
 from pydantic import SecretStr
 
 from adapter.facts import FactFinder, Limits
+from adapter.gaps import Rounds
 from adapter.intake import Intake
 from adapter.journal import Journal
 from adapter.mail import Postbox, SmtpPostbox
 from adapter.messenger import Messenger
+from adapter.missed import Missed
 from adapter.on_call import Schedule
 from adapter.outbox import Outbox
 from adapter.reconcile import Reconciler
@@ -36,16 +38,16 @@ from connectors.contract import (
     Alternative,
     BadSignature,
     Call,
+    Changed,
     Connector,
     Delivery,
     Outcome,
     Refused,
-    Site,
-    SiteSettings,
     TryLater,
     Unreadable,
 )
 from connectors.sandboxing import Pocket
+from connectors.site import Site, SiteSettings
 from policies.commands import Command, Mode
 from policies.document import dump, parse
 from policies.model import (
@@ -63,6 +65,7 @@ from policies.model import (
     ticket_from,
 )
 
+ROUNDS = Rounds(every=timedelta(minutes=15), wait=timedelta(minutes=20))
 MONDAY = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
 
 POLICY = """
@@ -137,6 +140,7 @@ def _event(told: Mapping[str, Any], ref: TicketRef, site: Site) -> Event:
         comment=Comment(id=told["id"], text=said, public=told.get("public", True)) if said else None,
         ticket=_picture(told["ticket"], ref, at) if "ticket" in told else None,
         siblings=told.get("siblings", False),
+        merged_into=told.get("into"),
     )
 
 
@@ -198,12 +202,35 @@ class Vendor:
         self.log: list[str] = []
         self.closed = 0
         self.tickets: dict[str, dict[str, Any]] = {}
+        self.site: SiteSettings
+        self.changed: list[Any] = []
+        self._requests = threading.local()
 
     def account(self) -> str:
         return "us"
 
     def names(self) -> Mapping[str, str]:
         return {}
+
+    def settings(self) -> SiteSettings:
+        return self.site
+
+    def asked(self) -> int:
+        return getattr(self._requests, "sent", 0)
+
+    def changed_since(self, since: datetime) -> Iterator[Changed]:
+        """Whatever `changed` lists, in its order; an exception among it is raised. Every entry is a request."""
+        self.log.append(f"changed since {since:%H:%M:%S}")
+        for item in list(self.changed):
+            if isinstance(item, Changed) and item.at < since:
+                continue
+            self._requests.sent = self.asked() + 1
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+    def cannot_see(self) -> tuple[str, ...]:
+        return ("deleted tickets",)
 
     def fetch(self, ref: TicketRef, fields: frozenset[str], now: datetime) -> Sequence[Event]:
         self.log.append(f"fetch {ref.id}")
@@ -231,6 +258,7 @@ class Vendor:
         self.closed += 1
 
     def _befall(self, script: list[Any]) -> None:
+        self._requests.sent = self.asked() + 1
         step = script.pop(0) if script else "done"
         if step == "lost":
             raise TryLater("the answer did not arrive", sent=True)
@@ -256,6 +284,7 @@ class Bench:
     told: list[tuple[str, dict[str, object]]]
     messenger: Messenger
     finder: FactFinder
+    missed: Missed
     rung: list[int] = field(default_factory=list)
     woken: list[TicketRef] = field(default_factory=list)
     count: int = 0
@@ -289,6 +318,7 @@ class Bench:
             "assignee": None,
             "level": 1,
             "tags": [],
+            "exposed": None,
             **fields,
         }
         told.setdefault("created_at", self.clock().isoformat())
@@ -374,6 +404,7 @@ def build_bench(store: SqlStore, clock: Clock, told: list[tuple[str, dict[str, o
         settings = SiteSettings(
             vendor="desk", url="https://desk.example", mode=mode, webhook_secrets=(SecretStr("open sesame"),)
         )
+        vendor.site = settings
         connector = Connector(
             vendor="desk",
             title="Desk",
@@ -384,7 +415,7 @@ def build_bench(store: SqlStore, clock: Clock, told: list[tuple[str, dict[str, o
             read=read,
             plan=plan,
             check_target=lambda target: (),
-            connect=lambda site, _: vendor,
+            connect=lambda site, *_, **__: vendor,
         )
         post = Post(name, connector, settings, Pocket())
         post.brake._spread = lambda least, most: least
@@ -400,7 +431,7 @@ def build_bench(store: SqlStore, clock: Clock, told: list[tuple[str, dict[str, o
         bench = Bench(
             store=store, post=post, sites=sites, vendor=vendor, journal=journal, clock=clock, told=told, woken=woken,
             intake=Intake(store, journal, woken.append), reconciler=reconciler, messenger=messenger, finder=finder,
-            rung=rung,
+            rung=rung, missed=Missed(store, sites, journal, clock, woken.append, ROUNDS),
         )  # fmt: skip
         parsed = parse(policy)
         store.set_mode(post.scope, mode, clock())

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from adapter.assembly import House, build, create_app
+from adapter.examination import Examined, keep
 from adapter.messenger import unheard
 from adapter.records import Commit, Committed
 from adapter.scheduling.lock import AlreadyWorking
@@ -234,6 +235,7 @@ def test_what_was_decided_before_a_restart_is_told_after_it(settings: Settings, 
         ref=ref, revision=work.revision, marks=1, now=now, due_at=None, case=Case.fresh(ref, now), notices=(notice,)
     )
     assert beside.commit(thought) is Committed.DONE
+    keep(beside, "zendesk/acme", Examined(at=now, policy=beside.active_policy(), findings=()))  # so that it may act
     beside.close()
 
     house = started(whole, [])

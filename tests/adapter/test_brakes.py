@@ -127,3 +127,50 @@ def test_a_connection_that_is_refused_is_tried_less_and_less_often(brake: Brake)
         now = again + timedelta(seconds=1)
     assert waits == sorted(waits)
     assert waits[-1] == 60
+
+
+# --- limits of our own --------------------------------------------------------------------------------------
+PACED = TryLater("the vendor's limit of updates is near", after=7.0, paced=True)
+
+
+def test_a_limit_of_ours_is_no_outage_however_often_it_says_no(brake: Brake) -> None:
+    for _ in range(9):
+        assert brake.failed(PACED, NOW) == after(7)
+    assert brake.wait_until(after(7)) is None
+    brake.succeeded()
+    assert brake.failed(TryLater("down"), after(8)) == after(9)
+
+
+def test_a_limit_for_one_ticket_lets_the_others_go(brake: Brake) -> None:
+    brake.failed(TryLater("the limit of updates to 7 is near", after=30.0, paced=True, site_wide=False), NOW)
+    assert brake.wait_until(NOW) is None
+
+
+@pytest.mark.parametrize("site_wide", [True, False])
+def test_a_limit_of_ours_does_not_end_an_outage(brake: Brake, site_wide: bool) -> None:
+    brake.failed(TryLater("down", after=60), NOW)
+    assert brake.wait_until(after(60)) is None
+    brake.failed(TryLater("a limit is near", after=5.0, paced=True, site_wide=site_wide), after(60))
+    assert brake.closed
+
+
+@pytest.mark.parametrize("site_wide", [True, False])
+def test_after_a_probe_that_was_kept_back_the_next_is_the_probe(brake: Brake, site_wide: bool) -> None:
+    brake.failed(TryLater("down"), NOW)
+    assert brake.wait_until(after(1)) is None
+    brake.failed(TryLater("a limit is near", after=2.0, paced=True, site_wide=site_wide), after(1))
+    assert brake.wait_until(after(3)) is None
+
+
+def test_who_went_ahead_and_asked_nothing_lets_somebody_else_be_the_probe(brake: Brake) -> None:
+    brake.failed(TryLater("down"), NOW)
+    assert brake.wait_until(after(1)) is None
+    brake.unused()
+    assert brake.wait_until(after(1)) is None
+    assert brake.wait_until(after(1)) is not None
+
+
+def test_after_a_long_rest_they_come_back_over_a_longer_time() -> None:
+    brake = Brake(spread=lambda least, most: most)
+    brake.failed(TryLater("down", after=60), NOW)
+    assert brake.wait_until(NOW) == after(66)

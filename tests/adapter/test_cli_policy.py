@@ -20,7 +20,7 @@ from adapter.settings import Guards, Server, Settings, SettingsError, Worker
 from adapter.store.connection import Database
 from adapter.store.sql import SqlStore
 from connectors import discover
-from connectors.contract import SiteSettings
+from connectors.site import SiteSettings
 from policies.case import Facts
 from policies.commands import Mode
 from policies.document import dump, parse

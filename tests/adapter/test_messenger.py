@@ -15,12 +15,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from adapter.examination import Examined, keep
 from adapter.on_call import NotKnown, StillAsked
 from adapter.records import Commit
 from adapter.store import tables as t
 from connectors.contract import TryLater
 from policies.case import Case
 from policies.commands import Line, Mode, Note, Notice, Occasion, Recipient, Span
+from policies.document import dump, parse
 from policies.model import TicketRef
 
 Bench = Any
@@ -480,7 +482,10 @@ def test_a_process_that_is_killed_while_it_sends_sends_again_and_nobody_gets_it_
     notice = Notice(operation="abc", occasion=Occasion.RULE, rule="told", to=to, subject="#7", note=note)
     case = Case.fresh(ref, now)
     store.commit(Commit(ref=ref, revision=0, marks=1, now=now, due_at=None, case=case, notices=(notice,)))
-    (tmp_path / "policy.yaml").write_text(POLICY.replace("desk", "zendesk"))
+    policy = parse(POLICY.replace("desk", "zendesk"))
+    (tmp_path / "policy.yaml").write_text(dump(policy))
+    store.activate(policy.revision, policy.name, dump(policy), now)
+    keep(store, "zendesk/acme", Examined(at=now, policy=policy.revision, findings=()))  # so the site may act
     (tmp_path / "stepladder.toml").write_text(SERVED.format(port=mail_server.port))
     environ = {k: v for k, v in os.environ.items() if not k.startswith("STEPLADDER")}
     environ |= {"STEPLADDER_ACME_OAUTH_TOKEN": "t", "STEPLADDER_ACME_WEBHOOK_SECRETS": "s"}

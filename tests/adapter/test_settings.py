@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import Field, SecretStr, model_validator
 
 from adapter.settings import Settings, SettingsError, load
-from connectors.contract import SiteSettings
+from connectors.site import SiteSettings
 from policies.commands import Mode
 
 

@@ -20,7 +20,7 @@ from adapter.cli import cli
 from adapter.records import Committed
 from adapter.settings import Guards, Server, Settings, Worker
 from adapter.transfer import Outlook, outlooks, transfer
-from connectors.contract import SiteSettings
+from connectors.site import SiteSettings
 from policies.commands import Mode
 from policies.document import dump, parse
 from policies.policy import Policy

@@ -27,6 +27,7 @@ _FIELDS = [360_001 + number for number in range(20)]  # a usual account has a sc
 _LISTS: dict[str, list[dict[str, Any]]] = {
     "groups": [{"id": number, "name": name, "deleted": False} for number, name in _GROUPS.items()],
     "users": [{"id": 7000 + n, "name": f"Agent {n}", "email": f"agent{n}@example.com"} for n in range(40)],
+    "group_memberships": [{"id": n, "user_id": 7000 + n, "group_id": 361} for n in range(40)],
     "brands": [{"id": 500, "name": "Example"}],
     "ticket_forms": [{"id": 600, "name": "Default"}],
 }
@@ -84,7 +85,9 @@ class Desk:
         self.others.append(line)
         if line.startswith("POST /oauth/tokens"):
             return _message({"access_token": "bench", "token_type": "bearer", "expires_in": 1800})
-        name = re.sub(r"^GET /api/v2/(\w+).*", r"\1", line)
+        if line.startswith("GET /api/v2/users/me"):
+            return _message({"user": {"id": OURS, "name": "Bench", "role": "agent", "active": True}})
+        name = "group_memberships" if "/memberships" in line else re.sub(r"^GET /api/v2/(\w+).*", r"\1", line)
         if name not in _LISTS:
             return _message({"error": "RecordNotFound", "description": "Not found"}, b"404 Not Found")
         return _message({name: _LISTS[name], "meta": {"has_more": False}, "links": {}})

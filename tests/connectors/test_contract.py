@@ -22,8 +22,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import connectors
-from connectors.contract import BadSignature, Connector, Delivery, Site, SiteSettings, Unreadable
+from connectors.contract import BadSignature, Connector, Delivery, Unreadable
 from connectors.sandboxing import Authority
+from connectors.site import Site, SiteSettings
 from policies.commands import Command, Line, Mode, Note, Span, Speech, Take
 from policies.model import Event, Kind, Named, Priority, Status, Ticket, TicketRef
 
@@ -219,10 +220,11 @@ def test_a_sample_is_believed_only_unchanged_and_signed(vendor: str, path: Path,
         bench.connector.verify(bench.signed(body, _others(bench.secrets)), settings, NOW)
     with pytest.raises(BadSignature):
         bench.connector.verify(dataclasses.replace(genuine, headers={}), settings, NOW)
-    for place in (0, len(body) // 2, len(body) - 1):
-        flipped = body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :]
+    places = (0, len(body) // 2, len(body) - 1) if body else ()
+    flipped = [body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :] for place in places]
+    for changed in (body + b" ", *flipped):
         with pytest.raises(BadSignature):
-            bench.connector.verify(dataclasses.replace(genuine, body=flipped), settings, NOW)
+            bench.connector.verify(dataclasses.replace(genuine, body=changed), settings, NOW)
 
 
 @every_sample

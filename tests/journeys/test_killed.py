@@ -23,7 +23,7 @@ import requests
 
 from adapter.cli.tools import secrets_toml
 from connectors.faults import Fault
-from connectors.postman import Envelope, Postman
+from connectors.postman import CUT, SILENCE, Manners, Postman
 from connectors.sandboxing import Authority
 
 ROOT = Path(__file__).parents[2]
@@ -67,14 +67,8 @@ class Process:
         return self._process.wait(15)
 
 
-class PatientPostman(Postman):
-    """Tries for as long as a start can take on a busy machine; real vendors try for hours."""
-
-    def _deliver(self, session: requests.Session, envelope: Envelope) -> int:
-        for _ in range(5):
-            if answer := super()._deliver(session, envelope):
-                return answer
-        return 0
+PATIENT = Manners(retries=dict.fromkeys((429, 503, SILENCE, CUT), 60), waits=(20.0, 40.0, 60.0))
+"""Tries for as long as a start can take on a busy machine; real vendors try for hours."""
 
 
 @contextmanager
@@ -116,7 +110,7 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_doubled(
 ) -> None:
     chance, pause = random.Random(seed), threading.Event()
     desk = importlib.import_module(f"connectors.{vendor}.sandbox").Sandbox(authority)
-    desk.postman = PatientPostman()
+    desk.postman = Postman(PATIENT)
     site = desk.site_toml("acme", "act").replace("mode =", "read_timeout = 0.5\nmode =", 1)
     (tmp_path / "policy.yaml").write_text(policy)
     (tmp_path / "stepladder.toml").write_text(f'policy = "policy.yaml"\n[worker]\nsettle = 0.6\n{site}')

@@ -12,7 +12,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -169,8 +169,15 @@ class World:
         secrets.touch(mode=0o600)
         secrets.write_text(secrets_toml({"acme": json.loads(json.dumps(self.desk.secrets()))}))
         vendors = {name: connector.settings for name, connector in discover().items()}
-        self.house = build(load(self.folder / "stepladder.toml", {}, vendors), clock=self.clock)
+        examined = threading.Event()
+
+        def tell(event: str, _: Mapping[str, object]) -> None:
+            if event == "examination.done":
+                examined.set()
+
+        self.house = build(load(self.folder / "stepladder.toml", {}, vendors), tell, clock=self.clock)
         self.house.start()
+        assert examined.wait(20), "a site that acts is examined first"
         self.served = Served(make_app(self.house))
         self.desk.subscribe(f"{self.served.url}/webhooks/{self.vendor}/acme")
 

@@ -120,7 +120,12 @@ def _show(stage: Stage, screen: Screen, wrong: list[str]) -> None:
 
 
 def _go_on(stage: Stage, address: str) -> None:
+    from connectors.desk_page import serve  # here: a production install need not have the extra
+
+    page = serve(stage.desks)
     click.echo(f"\nThe adapter goes on serving on {address}; Ctrl-C stops it. The pretend vendors:")
     for vendor, desk in stage.desks.items():
         click.echo(f"  {vendor}: {desk.url}")
+    click.echo(f"See their tickets, and act as customer or agent: {page.url}/")
     until_stopped(threading.Event().wait)
+    page.stop()

@@ -12,12 +12,14 @@ from adapter.cli.policy.chosen import ACTIVE, from_file, from_store, policy_name
 from adapter.cli.policy.invented import invented
 from adapter.cli.policy.told import told
 from adapter.cli.tools import Tools, Unavailable, config_option, plainly
-from adapter.records import Work
+from adapter.examination import standing
+from adapter.records import Store, Work
 from adapter.settings import Settings, SettingsError
-from connectors.contract import SiteSettings
+from connectors.site import SiteSettings
 from policies.case import Case, Facts
 from policies.examples import instant
 from policies.explain import Explanation, explain
+from policies.model import TicketRef
 from policies.policy import Example, Policy
 from policies.simulate import Stuck, lived
 
@@ -123,8 +125,10 @@ def _remembered(tools: Tools, ticket: str, policy_name: str | None, said: str | 
     if case is None or case.told is None:
         raise Unavailable(f"Nothing was remembered of {ref} {'at that time' if at < now else 'yet'}.")
     policy = chosen or from_store(store, case.pinned or revision or ACTIVE)
-    remarks = _remarks(work, case, policy, past=at < now)
-    facts = tools.finder(settings, store).facts(work, policy, site.mode, now)
+    allowed = standing(store, scope, site)
+    held = (f"its site is only observed: {allowed.says}",) if allowed.says else ()
+    remarks = (*held, *_remarks(work, case, policy, past=at < now), _cost(store, ref))
+    facts = tools.finder(settings, store).facts(work, policy, allowed.mode, now)
     return _Found(policy=policy, case=case, facts=facts, at=at, remarks=remarks)
 
 
@@ -135,6 +139,11 @@ def _site(settings: Settings, name: str, ticket: str) -> SiteSettings:
         what = f"expected a file, or SITE/TICKET with one of the sites {sites}; found {ticket!r}"
         raise click.BadParameter(what, param_hint="TICKET")
     return site
+
+
+def _cost(store: Store, ref: TicketRef) -> str:
+    looks, calls = store.calls_of(ref)
+    return f"{calls} calls to the vendor in {looks} look{'' if looks == 1 else 's'} at it so far"
 
 
 def _remarks(work: Work, case: Case, policy: Policy, *, past: bool) -> tuple[str, ...]:

@@ -1,3 +1,3 @@
 """The schema's history. Each released version can be brought forward; none is ever changed afterwards."""
 
-HEAD = "0002"
+HEAD = "0003"

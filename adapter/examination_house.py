@@ -1,0 +1,61 @@
+"""What Stepladder finds out about itself, without asking a vendor: settings that nobody uses, and what was missed.
+
+Pure but for the store, which is only read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from adapter.gaps import Rounds
+from adapter.messenger import recipients, unheard
+from adapter.missed import report
+from adapter.records import Store
+from adapter.settings import Settings
+from connectors.upkeep import Finding, Grade
+from policies.configured import asked_fields
+from policies.policy import Policy
+
+
+def of_settings(settings: Settings, policy: Policy | None) -> Iterator[Finding]:
+    """Yield what the settings and the policy say of each other in vain."""
+    if policy is None:
+        says = "No policy is active, and there is no file of one: nothing is decided."
+        cure = "Copy one from policies/library and fit it; `stepladder policy activate FILE`"
+        yield Finding(name="settings:policy", check="settings", grade=Grade.PROBLEM, says=says, cure=cure)
+        return
+    for number, sentence in enumerate(unheard(policy, settings), 1):
+        yield _vain(f"messages:{number}", Grade.WARNING, f"{sentence[:1].upper()}{sentence[1:]}.")
+    named = {one.on_call for one in recipients(policy)}
+    for name in settings.on_call:
+        if name not in named:
+            says = f'The policy tells nobody who is on call as "{name}".'
+            yield _vain(f"on-call:{name}", Grade.NOTE, says, f'[on_call."{name}"] can go')
+    for name, site in settings.sites.items():
+        if site.vendor not in policy.applies_to and f"{site.vendor}/{name}" not in policy.applies_to:
+            says = f"The policy says nothing of the site {name}: nothing happens to its tickets."
+            yield _vain(f"site:{name}", Grade.WARNING, says, f"applies_to: {{{site.vendor}/{name}: all}} in the policy")
+        if unused := sorted(set(site.fields) - asked_fields(policy) - _OFTEN):
+            says = f"The policy asks about none of these fields of {name}: {', '.join(unused)}."
+            yield _vain(f"fields:{name}", Grade.NOTE, says, f"Lines of [sites.{name}.fields] that can go")
+
+
+_OFTEN = frozenset({"form", "language", "tier"})
+"""Fields that are also read for handoff notes and branches, so that nobody is told to take them away."""
+
+
+def of_site(store: Store, scope: str, now: datetime, rounds: Rounds) -> Iterator[Finding]:
+    """Yield what the tables say of a site (`vendor/site`): what was missed today, and what it cost."""
+    watch, problem = store.watch_of(scope), None
+    if watch is not None:
+        problem = watch.problem
+    day = store.day(scope, now.date())
+    grade = Grade.WARNING if problem or day.missed else Grade.NOTE
+    cure = "The vendor's list of failed deliveries says why; is the webhook complete?" if day.missed else ""
+    says = "; ".join(report(store, scope, now, rounds))
+    yield Finding(name="missed:today", check="missed", grade=grade, says=f"{says[:1].upper()}{says[1:]}.", cure=cure)
+
+
+def _vain(what: str, grade: Grade, says: str, cure: str = "") -> Finding:
+    return Finding(name=f"settings:{what}", check="settings", grade=grade, says=says, cure=cure)
