@@ -16,6 +16,7 @@ from policies.commands import Mode
 from policies.decide import decide
 from policies.model import TicketRef
 from policies.policy import Policy
+from policies.shielding import whoever_reads
 
 _ATTEMPTS = 20
 """How often a ticket is tried that a worker is just looking at."""
@@ -77,7 +78,7 @@ def _outlook(work: Work, case: Case, finder: FactFinder, mode: Mode | None, poli
         return replace(outlook, problem="its site is not in the settings any more")
     if case.level > policy.top:
         return replace(outlook, problem=f"the new policy has no level {case.level}; its highest is {policy.top}")
-    facts = finder.facts(work, policy, mode, now)
+    facts = whoever_reads(finder.facts(work, policy, mode, now))
     found = decide(policy, replace(case, pinned=policy.revision), (), facts, now)
     if isinstance(found, Needs):
         return replace(outlook, says=f"depends on what the vendor says ({', '.join(sorted(found.fields))})")

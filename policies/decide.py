@@ -60,7 +60,7 @@ def decide(
     case = recognised(case, shifts)
     case, left = adopted(policy, replace(case, outside=False) if case.outside else case, fresh, facts, now)
     case, given_up = followed(policy, case, shifts, facts, now)
-    return shielded(_decided(policy, case, fresh, facts, now, {**left, **given_up}), policy, facts)
+    return shielded(_decided(policy, case, fresh, facts, now, {**left, **given_up}), policy, events, facts)
 
 
 def _unheard(case: Case, events: Sequence[Event], history: Sequence[Event]) -> tuple[Event, ...]:

@@ -18,6 +18,7 @@ from policies.inquiry import Asked, WayDown, asked, ways_down
 from policies.ladder import has_ended
 from policies.model import TICKET_FIELDS, Event
 from policies.policy import Policy
+from policies.shielding import whoever_reads
 from policies.standing import Remark, Standing, remarks
 from policies.verdicts import verdicts_of
 
@@ -59,6 +60,7 @@ def explain(
     history: Sequence[Event] | None = None,
 ) -> Explanation:
     """Explain a case with the events that have just come; the arguments are those of `decide`."""
+    facts = whoever_reads(facts)
     decision = decide(policy, case, events, facts, now, history)
     heard = _heard(policy, case, facts, now, events, history)
     asks = not heard.outside and not has_ended(heard)

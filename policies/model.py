@@ -230,6 +230,7 @@ class Event:
     comment: Comment | None = None
     ticket: Ticket | None = None
     merged_into: str | None = None
+    reason: str | None = None  # of what is GONE: what the vendor said
     order: str = ""
     siblings: bool = False
     delivery: int | None = None

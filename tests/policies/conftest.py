@@ -36,6 +36,8 @@ ANA = Actor(id="ana", role=Role.REQUESTER, name="Ana Ruiz")
 TOM = Actor(id="tom", role=Role.AGENT, name="Tom Ito")
 EVA = Actor(id="eva", role=Role.AGENT, name="Eva Lang")
 BOT = Actor(id="bot", role=Role.APP, name="A trigger")
+SETTLED = frozenset({"exposed"})
+"""What no test here is about but test_shielding: who reads a note is asked before each, and the answer is nobody."""
 OURS = Actor(id="stepladder", role=Role.OURS, name="Stepladder")
 
 POLICY = """\
@@ -211,7 +213,7 @@ class Desk:
         now = when if isinstance(when, datetime) else at(when)
         case = self.case or Case.fresh(REF, now)
         heard = [e for e in events if not (drop_heard and e.id in self.stored)]
-        facts, history = self.facts, None
+        facts, history = replace(self.facts, fetched=self.facts.fetched | SETTLED), None
         for _ in range(4):
             decision = decide(self.policy, case, heard, facts, now, history)
             if isinstance(decision, Decision):

@@ -313,8 +313,7 @@ def test_siblings_are_waited_for_once(say: Any) -> None:
 
 # --- needs ------------------------------------------------------------------------------------------------
 def partial(say: Any, **told: Any) -> Any:
-    told |= {"group": "11", "created_at": say.at(0), "exposed": None}
-    picture = say.part(say.at(0), status="new", tags=(), **told)
+    picture = say.part(say.at(0), status="new", tags=(), group="11", created_at=say.at(0), **told)
     return say.event("created", 0, Kind.CREATED, say.ana, ticket=picture)
 
 

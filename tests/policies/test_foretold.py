@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from policies.case import Decision
 from policies.decide import decide
 from policies.explain import explain
+from policies.shielding import whoever_reads
 from tests.policies.test_whole_language import LIFE, Life, policies
 
 LATER = 30 * 24 * 60
@@ -61,7 +62,8 @@ def _moved(log: list[tuple[float, str]]) -> list[tuple[float, str]]:
 @given(text=policies(), acts=LIFE, cut=st.integers(1, 150))
 def test_every_number_is_the_decisions_own(say: Any, text: str, acts: list[tuple[int, str]], cut: int) -> None:
     life = lived(say, text, acts, cut)
-    policy, case, facts, now = life.desk.policy, life.desk.case, life.desk.facts, say.at(cut)
+    policy, case, now = life.desk.policy, life.desk.case, say.at(cut)
+    facts = whoever_reads(life.desk.facts)
     found, decision = explain(policy, case, facts, now), decide(policy, case, (), facts, now)
     assert isinstance(decision, Decision)
     assert found.decision == decision

@@ -14,7 +14,7 @@ from policies.model import Kind, Named
 VIP = "  - {name: vip, when: {tags: vip}, go_to: 2}"
 ONE = "  - {level: 1, name: One, targets: {desk: {group: Support}}}\n"
 TWO = "  - {level: 2, name: Two, targets: {desk: {group: Experts}}}\n"
-KNOWN = {"tags": (), "status": "open", "level": 1, "impact": None, "urgency": None, "exposed": None}
+KNOWN = {"tags": (), "status": "open", "level": 1, "impact": None, "urgency": None}
 ASKED_OF = {
     "branch": (", by_region: {emea: {group: Leads}}", "", "custom"),
     "form": (", by_form: {Incident: {group: Leads}}", "", "form"),
@@ -32,7 +32,7 @@ def partly(say: Any, rules: str = VIP, levels: str = ONE + TWO, more: str = "", 
 
 def needs(tested: Any, say: Any, when: float, event: Any, fetched: frozenset[str] = frozenset()) -> frozenset[str]:
     """What a look would have to ask the vendor for, if that was fetched before; nothing if it decides."""
-    found = decide(tested.policy, tested.case, [event], Facts(fetched=fetched), say.at(when))
+    found = decide(tested.policy, tested.case, [event], Facts(fetched=fetched | {"exposed"}), say.at(when))
     return found.fields if isinstance(found, Needs) else frozenset()
 
 
@@ -157,7 +157,7 @@ def test_messages_are_fetched_only_for_a_policy_that_asks_of_them(say: Any, rule
 def test_a_place_that_was_not_known_is_not_given_back_as_nobodys(say: Any) -> None:
     more = "come_down: [{name: done, from: 2, when: {tags: done}, for: 1h, go_to: 1}]"
     tested = say.desk(say.ladder(VIP, ONE + TWO, more))
-    tested.look(0, say.event("first", 0, ticket=say.part(say.at(0), tags=("x",), status="open", level=1, exposed=None)))
+    tested.look(0, say.event("first", 0, ticket=say.part(say.at(0), tags=("x",), status="open", level=1)))
     tested.look(1, tagged(say, 1))
     assert tested.level == 2
     tested.written(1)

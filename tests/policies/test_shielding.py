@@ -30,14 +30,23 @@ def up(desk: Any, say: Any) -> Decision:
 
 
 @pytest.mark.parametrize(("mode", "asked"), [(Mode.ACT, True), (Mode.NOTE, True), (Mode.OBSERVE, False)])
-def test_who_reads_the_note_is_asked_where_one_would_be_written(say: Any, mode: Mode, asked: bool) -> None:
+def test_who_reads_the_note_is_asked_each_time_one_would_be_written(say: Any, mode: Mode, asked: bool) -> None:
     desk = upset(say, mode=mode)
-    case = replace(desk.case, ticket=desk.case.ticket.doubt(frozenset({"exposed"})))
+    assert desk.case.ticket.knows("exposed"), "it was told once, and may be otherwise by now"
     event = say.changed("tag", 2, tag=(None, "vip"))
-    found = decide(desk.policy, case, [event], Facts(mode=mode), say.at(2))
+    found = decide(desk.policy, desk.case, [event], Facts(mode=mode), say.at(2))
     assert (isinstance(found, Needs) and found.fields == {"exposed"}) is asked
     once = Facts(mode=mode, fetched=frozenset({"exposed"}))
-    assert isinstance(decide(desk.policy, case, [event], once, say.at(2)), Decision), "a vendor that never tells"
+    assert isinstance(decide(desk.policy, desk.case, [event], once, say.at(2)), Decision), "a vendor that never tells"
+
+
+def test_what_an_event_of_the_same_look_tells_needs_no_asking(say: Any) -> None:
+    desk = upset(say)
+    event = say.changed("tag", 2, tag=(None, "vip"))
+    told = replace(event, ticket=say.part(say.at(2), tags=("vip",), exposed=GLOBEX))
+    found = decide(desk.policy, desk.case, [told], Facts(), say.at(2))
+    assert isinstance(found, Decision)
+    assert found.warnings == (f"the note is kept short: {GLOBEX} can read internal notes",)
 
 
 def test_a_note_that_nobody_outside_reads_is_whole(say: Any) -> None:
