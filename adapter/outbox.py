@@ -153,7 +153,7 @@ class Outbox:
         """Put what the vendor would still take into a call of its own, and tell the note what was refused."""
         if refused.gone:
             batch.calls += [_ended(rest, CallState.REFUSED, str(refused)) for rest in later]
-            batch.learned.append(_gone(stored))
+            batch.learned.append(_gone(stored, str(refused)))
             return
         found = remedy(stored.call, refused, highest + 1, names)
         if found.call is not None:
@@ -185,10 +185,12 @@ def takes_turns(calls: Sequence[StoredCall]) -> bool:
 
 def _answer(refused: Refused) -> str | None:
     """Return what the vendor's answer was, with its address, which is nothing for a note."""
-    cause = refused.__cause__
-    while cause is not None and cause.__cause__ is not None:
+    said: list[BaseException] = []
+    cause: BaseException | None = refused
+    while cause is not None and not any(cause is one for one in said):  # what was raised again may be its own cause
+        said.append(cause)
         cause = cause.__cause__
-    return str(cause) if cause is not None else None
+    return str(said[-1]) if len(said) > 1 else None
 
 
 def _ambiguous(stored: StoredCall) -> bool:
@@ -229,10 +231,10 @@ def _wrote(ref: TicketRef, call: Call, outcome: Outcome, at: datetime, post: Pos
     )
 
 
-def _gone(stored: StoredCall) -> Event:
-    """Return the fact that the ticket takes no more writes; the call's row keeps what the vendor said."""
+def _gone(stored: StoredCall, reason: str) -> Event:
+    """Return the fact that the ticket takes no more writes, with what the vendor said."""
     at = stored.attempted_at or stored.created_at
-    return Event(id=f"gone:{stored.call.key}", kind=Kind.GONE, at=at, received_at=at)
+    return Event(id=f"gone:{stored.call.key}", kind=Kind.GONE, at=at, received_at=at, reason=reason)
 
 
 def _now_at_vendor(name: str, wanted: str | None, outcome: Outcome) -> str | None:

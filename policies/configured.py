@@ -32,6 +32,7 @@ def configured(policy: Policy, sites: Sites) -> Iterator[Finding]:
     yield from _renamed(policy)
     for level in policy.levels:
         yield from _without_target(level, covered)
+        yield from _unwritable(level, {site: sites[site] for site in covered})
     for field, askers in _by_field(policy).items():
         without = [site for site in covered if field not in sites[site]]
         if without:
@@ -74,6 +75,26 @@ def _without_target(level: Level, covered: Collection[str]) -> Iterator[Finding]
         vendor, _, name = site.partition("/")
         if not level.target(vendor, name) and not only_told(level):
             sentence = f"has no target for the configured site {site}: {to_nobody(level)}"
+            yield warning(named(level), sentence, "levels", level.number - 1)
+
+
+def target_fields(level: Level, vendor: str, site: str) -> frozenset[str]:
+    """Return the fields, by our own names, that a level's targets set at one site."""
+    targets = (*level.targets(vendor, site), *level.fallback(vendor, site))
+    return frozenset(str(name) for t in targets if isinstance(set_ := t.get("field"), Mapping) for name in set_)
+
+
+def _unwritable(level: Level, sites: Sites) -> Iterator[Finding]:
+    """Find fields that a target sets and the site gives no name to: nobody would know which field is meant."""
+    for site, known in sites.items():
+        vendor, _, name = site.partition("/")
+        for field in sorted(target_fields(level, vendor, name) - set(known)):
+            near = difflib.get_close_matches(field, list(known), n=1)
+            guess = f"; did you mean {near[0]}?" if near else ""
+            sentence = (
+                f"sets the field {field}, which {site} does not name{guess}: write its line into "
+                f"`[sites.{name}.fields]` of stepladder.toml, or the field stays as it is"
+            )
             yield warning(named(level), sentence, "levels", level.number - 1)
 
 

@@ -86,7 +86,7 @@ def _ended(ticket: Standing) -> Iterator[Remark]:
 def _switched(ticket: Standing) -> Iterator[Remark]:
     facts = ticket.facts
     if facts.paused:
-        yield Remark(kind=Kind.HELD, words=f"all writes are paused: {facts.paused}")
+        yield Remark(kind=Kind.HELD, words=f"writes are paused: {facts.paused}")
     for rule, why in facts.paused_rules.items():
         yield Remark(kind=Kind.HELD, words=f"the rule {rule} is paused: {why}")
     if facts.mode is not Mode.ACT:

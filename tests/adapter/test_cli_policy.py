@@ -20,6 +20,7 @@ from adapter.settings import Guards, Server, Settings, SettingsError, Worker
 from adapter.store.connection import Database
 from adapter.store.sql import SqlStore
 from connectors import discover
+from connectors.contract import Refused
 from connectors.site import SiteSettings
 from policies.case import Facts
 from policies.commands import Mode
@@ -391,6 +392,25 @@ def test_an_escalated_ticket_is_explained_by_the_policy_it_keeps_to(
     assert f"but keeps to {first}" in " ".join(other.output.split())
 
 
+@pytest.mark.parametrize("asked_by", ["a fetch", "a write"])
+def test_why_a_ticket_is_not_to_be_seen_any_more_is_said_with_the_vendors_reason(
+    run: Run, bench: Any, clock: Any, asked_by: str
+) -> None:
+    refused = Refused("its project takes us no more", gone=True)
+    if asked_by == "a fetch":
+        bench.vendor.fetches = [refused]
+        bench.hear({"kind": "touched"})
+    else:
+        bench.vendor.script = [refused]
+        clock.advance(minutes=21)
+    bench.looks()
+    clock.advance(minutes=1)
+    assert bench.case().story.ended == "gone"
+    said = " ".join(run("explain", "acme/7").output.split())
+    at = "Mon 1 Mar 2027 09:31" if asked_by == "a write" else "Mon 1 Mar 2027 09:10"
+    assert f"the vendor said {at}: its project takes us no more" in said.replace(":00:", ":")
+
+
 def test_the_past_is_explained_as_it_was_remembered(run: Run, bench: Any, clock: Any) -> None:
     clock.advance(minutes=21)
     bench.looks()
@@ -412,7 +432,7 @@ def test_what_is_paused_and_what_waits_to_be_read_is_said(run: Run, bench: Any, 
     store.pause("rule:waits", "too loud", clock())
     bench.hear({"kind": "commented", "by": "agent", "says": "Hello"})
     output = run("explain", "acme/7").output
-    assert "HELD    all writes are paused: maintenance" in output
+    assert "HELD    writes are paused: maintenance" in output
     assert "HELD    the rule waits is paused: too loud" in output
     assert "NOTE    1 deliveries wait to be read" in output
 

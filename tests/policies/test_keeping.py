@@ -406,6 +406,22 @@ def test_a_field_that_a_site_cannot_tell_is_a_warning(old: str, new: str, about:
     assert found((old, new), sites={"desk/acme": (*MADE_OF, "region")}) == []
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("{group: Experts}}", "{group: Experts, field: {tema: Experts}}}"),
+        ("{group: Experts}}", "{group: Experts, by_product: {x: {field: {tema: X}}}}}"),
+        ("{group: Experts}}", "{group: Experts}}\n    fallback: [{desk: {field: {tema: Experts}}}]"),
+    ],
+)
+def test_a_target_that_sets_a_field_the_site_does_not_name_is_a_warning(old: str, new: str) -> None:
+    one = next(w for w in found((old, new), sites={"desk/acme": (*MADE_OF, "team")}) if "sets the field" in w)
+    assert one.startswith("warning: level 2 (Experts): sets the field tema, which desk/acme does not name")
+    assert "did you mean team?" in one
+    named_there = found((old, new), sites={"desk/acme": (*MADE_OF, "tema")})
+    assert not [w for w in named_there if "sets the field" in w]
+
+
 def test_a_severity_of_which_a_site_cannot_tell_the_fields_is_a_warning() -> None:
     impact, urgency = found(sites={"desk/acme": ()})
     assert impact.startswith("warning: severity: asks for the field impact, which desk/acme cannot tell")
