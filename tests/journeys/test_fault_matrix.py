@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import product
@@ -152,6 +152,8 @@ LASTING = {
     "not understood": Trouble(do="400", more={"body": {"errorMessages": [], "errors": {}}}, written=False),
 }
 TROUBLES = PASSING | LASTING
+MEANS_NO = {("data center", "POST /rest/api/2/issue/TICKET/watchers", "not known")}
+"""Where an answer that passes elsewhere is a no: Data Center says 401 to who may not manage the list of watchers."""
 
 
 @pytest.fixture(scope="module", params=SITES)
@@ -217,12 +219,9 @@ def proves(house: House, ticket: str, tickets: int, peace: Stands, trouble: Trou
     if trouble.written:
         assert stands == peace
     elif stands != peace:
-        told = [
-            name
-            for name, fields in house.told
-            if fields.get("ticket") == str(house.ref(ticket)) and name in ("writeback.refused", "ticket.gone")
-        ]
-        assert told, "what is refused for good is told"
+        about = [(name, told) for name, told in house.told if told.get("ticket") == str(house.ref(ticket))]
+        told = [name for name, said in about if name in ("writeback.refused", "ticket.gone") or said.get("given_up")]
+        assert told, f"what is refused for good is told: {stands} instead of {peace}"
 
 
 def matrix(lines: list[str], first: int) -> Iterator[tuple[str, str]]:
@@ -239,6 +238,7 @@ def test_every_fault_at_every_call_ends_right(build_house: Any, kind: str, scene
     for name, word in people.items():
         policy = policy.replace(name, word)
     house = build_house(vendor, policy=policy, **site)
+    at_peace(house, scene, like)  # the very first asks more: who works there, and what an examination wants
     peace, lines = at_peace(house, scene, like)
     assert any(line.startswith(("PUT", "POST")) for line in lines)
     if scene == UNSURE:  # what the others ask goes wrong there; here, what is asked because an answer was lost
@@ -254,5 +254,6 @@ def test_every_fault_at_every_call_ends_right(build_house: Any, kind: str, scene
             left = house.desk.faults.left()
             house.desk.faults.clear()
             assert not left, "the fault was met"
-            proves(house, ticket, tickets, peace, TROUBLES[name])
+            lasting = replace(TROUBLES[name], written=False)
+            proves(house, ticket, tickets, peace, lasting if (kind, line, name) in MEANS_NO else TROUBLES[name])
             ends(house, ticket)
