@@ -20,9 +20,9 @@ from adapter import VERSION
 from adapter.activation import activate, check
 from adapter.cli import cli
 from adapter.cli.tools import Unavailable
-from adapter.examination import Gate
 from adapter.expiry import Expiry
 from adapter.facts import FactFinder, Limits
+from adapter.gate import Gate
 from adapter.intake import Intake
 from adapter.journal import Journal, Watcher
 from adapter.keepsakes import Keepsakes

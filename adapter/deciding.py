@@ -84,7 +84,7 @@ class Decider:
             found = post.client().fetch(ref, needs.fields, now)
         except Refused as refused:
             post.brake.succeeded()
-            gone = Event(id=f"gone:{now.isoformat()}", kind=Kind.GONE, at=now, received_at=now)
+            gone = Event(id=f"gone:{now.isoformat()}", kind=Kind.GONE, at=now, received_at=now, reason=str(refused))
             self._journal.tell("ticket.gone", ticket=str(ref), reason=str(refused))
             return [gone, Event(id=f"fetch:{now.isoformat()}", kind=Kind.FETCHED, at=now, received_at=now)]
         post.brake.succeeded()

@@ -5,16 +5,19 @@ Pure but for the store, which is only read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from adapter.facts import ended_by
 from adapter.gaps import Rounds
 from adapter.messenger import recipients, unheard
 from adapter.missed import report
 from adapter.records import Store
 from adapter.settings import Settings
+from connectors.site import SiteSettings
 from connectors.upkeep import Finding, Grade
-from policies.configured import asked_fields
+from policies.configured import asked_fields, target_fields
 from policies.policy import Policy
 
 
@@ -36,13 +39,41 @@ def of_settings(settings: Settings, policy: Policy | None) -> Iterator[Finding]:
         if site.vendor not in policy.applies_to and f"{site.vendor}/{name}" not in policy.applies_to:
             says = f"The policy says nothing of the site {name}: nothing happens to its tickets."
             yield _vain(f"site:{name}", Grade.WARNING, says, f"applies_to: {{{site.vendor}/{name}: all}} in the policy")
-        if unused := sorted(set(site.fields) - asked_fields(policy) - _OFTEN):
-            says = f"The policy asks about none of these fields of {name}: {', '.join(unused)}."
+        sets = frozenset[str]().union(*(target_fields(level, site.vendor, name) for level in policy.levels))
+        if unused := sorted(set(site.fields) - asked_fields(policy) - sets - _OFTEN):
+            says = f"The policy neither asks about nor sets these fields of {name}: {', '.join(unused)}."
             yield _vain(f"fields:{name}", Grade.NOTE, says, f"Lines of [sites.{name}.fields] that can go")
 
 
 _OFTEN = frozenset({"form", "language", "tier"})
 """Fields that are also read for handoff notes and branches, so that nobody is told to take them away."""
+
+
+def accepted_in_vain(settings: SiteSettings, found: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield the names that are accepted although nothing goes by them: mistyped, or not found any more."""
+    heard = [finding.name for finding in found]
+    for name in settings.accepts:
+        if name not in heard:
+            near = difflib.get_close_matches(name, heard, n=1)
+            cure = f'did you mean "{near[0]}"?' if near else "The name in `accepts` can go, unless it comes back"
+            yield _vain(
+                f"accepts:{name}", Grade.NOTE, f'Nothing is found that goes by the accepted name "{name}".', cure
+            )
+
+
+def paused(store: Store, scope: str) -> Iterator[Finding]:
+    """Yield why nothing is written at a site (`vendor/site`), or by a rule, and what ends it."""
+    for switch, reason in store.switches().items():
+        kind, _, name = switch.partition(":")
+        if switch == "all" or switch == f"site:{scope}" or kind == "rule":
+            what = {"all": "Every write", "site": "Every write at this site"}.get(kind, f"The rule {name}")
+            yield Finding(
+                name=f"paused:{switch}",
+                check="paused",
+                grade=Grade.WARNING,
+                says=f"{what} is paused: {reason}",
+                cure=ended_by(switch),
+            )
 
 
 def of_site(store: Store, scope: str, now: datetime, rounds: Rounds) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -40,16 +41,16 @@ class FactFinder:
         """Say that so many tickets of a site were moved lately that nobody can have meant it."""
         if work.moves_lately < self._limits.moves_in_10_minutes:
             return None
-        return f"{work.moves_lately} escalations in 10 minutes; look into it, then run `stepladder resume`"
+        return f"{work.moves_lately} escalations in 10 minutes; look into it first"
 
     def facts(self, work: Work, policy: Policy, mode: Mode, now: datetime) -> Facts:
         """Return the facts for one decision about a ticket; `mode` is its site's."""
-        site = f"{work.ref.vendor}/{work.ref.site}"
+        site, paused = f"{work.ref.vendor}/{work.ref.site}", _paused(work, self.too_many(work))
         budgets = policy.guards.level_budgets
         return Facts(
             mode=mode,
             mode_since=work.mode_since if work.mode_since and work.mode_since <= now else None,  # a clock was ahead
-            paused=work.switches.get("all") or work.switches.get(f"site:{site}") or self.too_many(work),
+            paused=paused,
             paused_rules={s.removeprefix("rule:"): why for s, why in work.switches.items() if s.startswith("rule:")},
             adoptive_left=max(self._limits.adoptive_per_hour - work.adoptive_used, 0),
             adoptive_again=now + _ADOPTIVE_AGAIN,
@@ -62,6 +63,22 @@ class FactFinder:
         if policy.revision not in self._taking_turns:
             self._taking_turns[policy.revision] = any(map(_takes_turns, policy.levels))
         return self._taking_turns[policy.revision]
+
+
+def ended_by(switch: str) -> str:
+    """Return what a person does to end a pause."""
+    kind, _, name = switch.partition(":")
+    scope = {"all": "", "site": f" {name.rpartition('/')[2]}"}.get(kind, f" {shlex.quote(switch)}")
+    return f"`stepladder resume{scope}` ends it"
+
+
+def _paused(work: Work, too_many: str | None) -> str | None:
+    """Say why nothing is written to a ticket, and what ends that."""
+    site = f"site:{work.ref.vendor}/{work.ref.site}"
+    for switch in ("all", site):
+        if switch in work.switches:
+            return f"{work.switches[switch]}; {ended_by(switch)}"
+    return f"{too_many}; {ended_by(site)}" if too_many else None
 
 
 def _takes_turns(level: Level) -> bool:

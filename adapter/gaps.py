@@ -5,7 +5,7 @@ Plain values; nothing is asked or stored here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -50,6 +50,28 @@ class Watch:
     ask_from: datetime
     asked_at: datetime | None = None
     problem: str | None = None
+
+    def possible(self, now: datetime, wait: timedelta) -> Watch:
+        """Return itself; or, if it was kept while our clock was ahead, what can be true of it: nothing in the future.
+
+        When it was compared last is not known then, so the day before is asked about again.
+        """
+        latest = max(self.since, self.watermark, self.ask_from, self.asked_at or self.since)
+        if latest <= now:
+            return self
+        since = min(self.since, now)
+        problem = f"our clock was ahead, at {latest:%d %b %H:%M} UTC; what changed while it was may not be found"
+        return replace(
+            self,
+            since=since,
+            watermark=max(since, min(self.watermark, now - wait)),
+            ask_from=max(since, min(self.ask_from, now - wait - _BACK)),
+            asked_at=None,
+            problem=problem,
+        )
+
+
+_BACK = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,13 @@ old one. No value is ever shown.
 from __future__ import annotations
 
 import json
-import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from adapter.whole_files import alone, replace
 
 Value = str | Sequence[str]
 
@@ -27,19 +28,21 @@ def write(file: Path, table: tuple[str, ...], key: str, value: Value, *, private
     Raises NotWritten, and OSError. A crash leaves the old file or the new one.
     """
     file = file.resolve()
-    before = file.read_text(encoding="utf-8") if file.exists() else ""
-    after = with_value(before, table, key, value)
-    if after is None:
-        raise NotWritten(f"{file.name} cannot be changed safely; {key} belongs into its table [{_dotted(table)}]")
-    mode = 0o600 if private or not file.exists() else file.stat().st_mode & 0o777
-    beside = file.with_name(f".{file.name}.new")
-    beside.unlink(missing_ok=True)
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as new:
-        new.write(after)
-        new.flush()
-        os.fsync(new.fileno())
-    beside.chmod(mode)
-    beside.replace(file)
+    with alone(file.with_name(f".{file.name}.lock")):  # read again under the lock: somebody else may have written
+        before = _read(file)
+        after = with_value(before.replace("\r\n", "\n"), table, key, value)
+        if after is None:
+            raise NotWritten(f"{file.name} cannot be changed safely; {key} belongs into its table [{_dotted(table)}]")
+        if 2 * before.count("\r\n") > before.count("\n"):  # a person's editor ends lines so
+            after = after.replace("\n", "\r\n")
+        replace(file, after.encode("utf-8"), mode=0o600 if private else None)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_bytes().decode("utf-8") if file.exists() else ""
+    except UnicodeDecodeError as error:
+        raise NotWritten(f"{file.name} cannot be changed safely: it is not UTF-8") from error
 
 
 def line(key: str, value: Value) -> str:

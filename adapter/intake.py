@@ -4,7 +4,7 @@ bug is a replay and not a loss.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from urllib.parse import parse_qsl, urlencode
@@ -31,8 +31,9 @@ class Intake:
         connector = post.connector
         connector.verify(delivery, post.site.settings, now)
         refs, problem = self._sorted(post, delivery)
-        kept = urlencode([*without_proofs(dict(parse_qsl(delivery.query))).items()])
-        delivery = replace(delivery, headers=without_proofs(delivery.headers), query=kept)
+        headers = {name: value for name, value in delivery.headers.items() if not proves(name)}
+        query = [pair for pair in parse_qsl(delivery.query, keep_blank_values=True) if not proves(pair[0])]
+        delivery = replace(delivery, headers=headers, query=urlencode(query))
         receipt = self._store.receive(delivery, connector.delivery_id(delivery), refs, problem)
         if not receipt.new:
             self._journal.tell("delivery.seen", site=post.scope, row=receipt.row)
@@ -50,6 +51,6 @@ class Intake:
             return (), f"{type(error).__name__}: {error}"[:500]
 
 
-def without_proofs(named: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers, or parts of a query, that may be kept: none that proves who somebody is."""
-    return {name: value for name, value in named.items() if not any(word in name.lower() for word in _PROOFS)}
+def proves(name: str) -> bool:
+    """Say whether a header, or a part of a query, proves who somebody is, so that it may not be kept."""
+    return any(word in name.lower() for word in _PROOFS)

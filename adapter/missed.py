@@ -6,6 +6,7 @@ fetched by its next look, and decided upon like any other.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,9 @@ OVERLAP = timedelta(minutes=5)
 """How far back each question reaches once more: a vendor's search learns of a change a little later."""
 MOST = 2000
 """How many changes one run takes; the next goes on from there, so that no other site waits long."""
+MOST_PAGES = 200
+MOST_SHOWN = 50_000
+"""How much one question may be answered with. A vendor whose list has no end is left, and asked another time."""
 _AT_ONCE = 100
 _SOON = timedelta(minutes=1)
 
@@ -35,8 +39,12 @@ class _Found:
     missed: int = 0
 
 
+class _Stopped(Exception):
+    """The process ends; what was compared so far is stored."""
+
+
 class Missed:
-    """Compares, site by site. Runs on one thread; `stop` ends a run after the change it is at."""
+    """Compares, site by site. Runs on one thread; `stop` ends a run after the page or the change it is at."""
 
     def __init__(
         self,
@@ -64,7 +72,7 @@ class Missed:
         return min(due, default=None)
 
     def stop(self) -> None:
-        """Take no further change; what was compared is stored."""
+        """Ask for no further page and take no further change; what was compared is stored."""
         self._stopping.set()
 
     def _in_turn(self, post: Post) -> datetime:
@@ -72,7 +80,8 @@ class Missed:
         watch = self._store.watch(post.scope, now)
         due = max(watch.ask_from + self._rounds.wait, (watch.asked_at or watch.since) + self._rounds.every)
         due = max(due, self._again.get(post.scope, due))
-        if now < due <= now + self._rounds.every + self._rounds.wait:  # else the clock was set back
+        clock_was_ahead = watch.possible(now, self._rounds.wait) is not watch
+        if now < due <= now + self._rounds.every + self._rounds.wait and not clock_was_ahead:
             return due
         self._again[post.scope] = self.check(post, watch, now)
         return self._again[post.scope]
@@ -84,7 +93,7 @@ class Missed:
             return self._put_off(post, "the site is given a rest", wait)
         meter = Meter(post.asked)
         try:
-            return self._compared(post, watch, now)
+            return self._compared(post, self._believed(post, watch, now), now)
         except TryLater as later:
             return self._put_off(post, str(later), post.brake.failed(later, self._clock()))
         except Refused as refused:
@@ -94,25 +103,58 @@ class Missed:
             if calls := meter.take():
                 self._store.count_calls(post.scope, calls, now)
 
+    def _believed(self, post: Post, watch: Watch, now: datetime) -> Watch:
+        """Return how far the site was compared, as far as that can be true."""
+        believed = watch.possible(now, self._rounds.wait)
+        if believed is not watch:
+            self._store.compare(believed, (), now)
+            self._journal.tell("clock.differs", site=post.scope, reason=believed.problem, asked_from=believed.ask_from)
+        return believed
+
     def _compared(self, post: Post, watch: Watch, now: datetime) -> datetime:
         until, found = now - self._rounds.wait, _Found()
         batch: list[Changed] = []
-        for changed in _some(post.client(), watch.ask_from, until):
-            if self._stopping.is_set() or (found.changed >= MOST and changed.at > watch.ask_from):
-                self._keep(_reached(watch, batch), batch, found, now)
-                return now + _SOON
-            batch.append(changed)
-            found.changed += 1
-            if len(batch) >= _AT_ONCE:
-                watch = _reached(watch, batch)
-                self._keep(watch, batch, found, now)
-                batch = []
+        try:
+            for changed in self._shown(post.client(), watch.ask_from, until):
+                if found.changed >= MOST and changed.at > watch.ask_from:
+                    raise _Stopped
+                batch.append(changed)
+                found.changed += 1
+                if len(batch) >= _AT_ONCE:
+                    watch = _reached(watch, batch)
+                    self._keep(watch, batch, found, now)
+                    batch = []
+        except _Stopped:
+            self._keep(_reached(watch, batch), batch, found, now)
+            return now + _SOON
         post.brake.succeeded()
         begin = max(watch.since, until - OVERLAP)
-        self._keep(replace(watch, watermark=until, ask_from=begin, asked_at=now, problem=None), batch, found, now)
+        problem = watch.problem if until < watch.since else None
+        ended = replace(watch, watermark=max(watch.since, until), ask_from=begin, asked_at=now, problem=problem)
+        self._keep(ended, batch, found, now)
         told = {"until": until, "changed": found.changed, "missed": found.missed}
         self._journal.tell("missed.checked", site=post.scope, **told)
         return now + self._rounds.every
+
+    def _shown(self, client: Client, since: datetime, until: datetime) -> Iterator[Changed]:
+        """Yield what changed up to a moment. What changed later is left out, wherever in the list it stands."""
+        pages = itertools.count(1)
+
+        def before_page() -> None:
+            self._goes_on(next(pages), MOST_PAGES, "pages")
+
+        for number, changed in enumerate(client.changed_since(since, before_page), 1):
+            self._goes_on(number, MOST_SHOWN, "changes")
+            if changed.at <= until:
+                yield changed
+
+    def _goes_on(self, number: int, most: int, what: str) -> None:
+        """Go on unless the process ends, or the answer does not. Raises TryLater for the latter."""
+        if self._stopping.is_set():
+            raise _Stopped
+        if number > most:
+            says = f"its list of what changed has no end: it was left after {most:,} {what}"
+            raise TryLater(says, after=self._rounds.every.total_seconds(), site_wide=False)
 
     def _keep(self, watch: Watch, batch: Sequence[Changed], found: _Found, now: datetime) -> None:
         """Store what was compared, with the moment up to which it was, and wake the tickets that are to be fetched."""
@@ -130,17 +172,12 @@ class Missed:
 
 
 def _reached(watch: Watch, batch: Sequence[Changed]) -> Watch:
-    """Return how far a run has come that is not at its end."""
-    reached = max([watch.ask_from, *(changed.at for changed in batch)])
-    return replace(watch, ask_from=reached, watermark=max(watch.watermark, reached))
+    """Return how far a run has come that is not at its end.
 
-
-def _some(client: Client, since: datetime, until: datetime) -> Iterator[Changed]:
-    """Yield what changed up to a moment; what changed later is not asked for."""
-    for changed in client.changed_since(since):
-        if changed.at > until:
-            return
-        yield changed
+    The next one begins with the earliest of the last changes: a vendor's list may be a little out of order.
+    """
+    times = [changed.at for changed in batch] or [watch.ask_from]
+    return replace(watch, ask_from=max(watch.ask_from, min(times)), watermark=max(watch.watermark, *times))
 
 
 # --- what to tell people ------------------------------------------------------------------------------------

@@ -276,6 +276,9 @@ class Store(Protocol):
     def calls_of(self, ref: TicketRef) -> tuple[int, int]:
         """Return how many looks at a ticket were kept, and how many requests they made."""
 
+    def written(self, site: str, since: datetime) -> int:
+        """Return how many calls to a site were carried out since a moment."""
+
     def keep_examination(self, site: str, now: datetime, body: str) -> None:
         """Keep what an examination of a site found, in place of the one before."""
 

@@ -35,14 +35,7 @@ class Server(Table):
     @field_validator("public_url")
     @classmethod
     def _reachable(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        parts = urlsplit(value.strip())
-        host = parts.hostname or ""
-        odd = "@" in parts.netloc or parts.query or parts.fragment or not is_host(host)
-        if odd or not (parts.scheme == "https" or (parts.scheme == "http" and on_loopback(host))):
-            raise ValueError("expected an address such as https://stepladder.acme.example (http:// on loopback only)")
-        return value.strip().rstrip("/")
+        return None if value is None else reached_under(value)
 
 
 class Worker(Table):
@@ -171,6 +164,21 @@ class OnCall(Table):
         if self.zone is None or self.first is None or self.every is None:
             return None
         return ZoneInfo(self.zone), self.first, Duration.parse(self.every)
+
+
+def reached_under(address: str, hook: str = r"/webhooks/[^/]+/[^/]+") -> str:
+    """Return the address under which vendors reach us, without a path; a webhook's whole path may stand behind it.
+
+    `hook`: a pattern of that path. Raises ValueError with a sentence.
+    """
+    parts = urlsplit(address.strip())
+    host = parts.hostname or ""
+    odd = "@" in parts.netloc or parts.query or parts.fragment or not is_host(host)
+    if odd or not (parts.scheme == "https" or (parts.scheme == "http" and on_loopback(host))):
+        raise ValueError("expected an address such as https://stepladder.acme.example (http:// on loopback only)")
+    if (path := parts.path.rstrip("/")) and not re.fullmatch(hook, path):
+        raise ValueError(f"expected an address without a path, such as https://{parts.netloc}; got the path {path!r}")
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def is_host(name: str) -> bool:

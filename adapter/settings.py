@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, ValidationError
 
-from adapter.credentials import Credentials, Keys, places, secret_settings, types_in
+from adapter.credentials import Credentials, Keys, places, secret_settings, types_in, variable
 from adapter.gaps import Rounds
 from adapter.problems import Problem, SettingsError, dotted, findings, nearest, shown, toml_place
 from adapter.sections import Guards, Mail, Missed, OnCall, Server, Table, Worker, is_host
-from connectors.site import SiteSettings, on_loopback
+from connectors.site import SiteSettings, bare, on_loopback
 
 __all__ = ["Guards", "Mail", "Missed", "OnCall", "Problem", "Server", "Settings", "SettingsError", "Worker", "load"]
 
@@ -202,7 +202,9 @@ class _Reading:
         """Say where a secret goes that is asked for and was not given."""
         words = {*keys, *re.findall(r"\w+", sentence)} if len(keys) < 2 else set()
         asked = [setting for setting in secret_settings(model) if setting in words and setting not in given]
-        return "".join(f"; {setting} goes into {places(where, setting)}" for setting in asked[:1])
+        if len(asked) > 1:
+            return f"; a secret goes into a variable: {', '.join(variable(where, setting) for setting in asked)}"
+        return "".join(f"; {setting} goes into {places(where, setting)}" for setting in asked)
 
     def _rooted(self, model: type[BaseModel], key: str, value: Any) -> Any:
         known = model.model_fields.get(key)
@@ -271,8 +273,10 @@ def _what_is_wrong(url: str, *, asks: bool) -> str:
         return "is not an address; expected https://host"
     if user or "@" in parts.netloc:
         return "holds a user name or password; expected https://host, with credentials in settings of their own"
-    if not is_host(host) or parts.scheme not in ("https", "http") or (parts.query and not asks) or parts.fragment:
-        return f"found {shown(url)}; expected https://host"
+    if (parts.query and not asks) or parts.fragment:
+        return f"found {shown(bare(url))} and more behind it; expected https://host"
+    if not is_host(host) or parts.scheme not in ("https", "http"):
+        return f"found {shown(bare(url))}; expected https://host"
     if parts.scheme == "http" and not on_loopback(host):
-        return f"found {shown(url)}; expected https://{host} (plain http:// is for loopback only)"
+        return f"found {shown(bare(url))}; expected https://{host} (plain http:// is for loopback only)"
     return ""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 
 from connectors.upkeep import Placed, Uses
 from policies.configured import asked_fields
 from policies.policy import Policy
+
+MONTH = timedelta(days=30)
+"""Over which our writes are counted, beside what a vendor's plan allows in a month."""
 
 
 def uses_of(
@@ -16,7 +20,7 @@ def uses_of(
 
     `public_url`: the address under which vendors reach this Stepladder, without a path.
     """
-    hook = f"{public_url.rstrip('/')}/webhooks/{vendor}/{site}" if public_url else None
+    hook = public_url and public_url.rstrip("/") + hook_path(vendor, site)
     if policy is None:
         return Uses(hook=hook, writes_per_month=writes_per_month)
     return Uses(
@@ -30,14 +34,19 @@ def uses_of(
     )
 
 
+def hook_path(vendor: str, site: str) -> str:
+    """Return the path under which a site's webhooks are received."""
+    return f"/webhooks/{vendor}/{site}"
+
+
 def _placed(policy: Policy, vendor: str, site: str) -> Iterator[Placed]:
     """Yield every target a ticket of this site may get, each once for a level."""
     for level in policy.levels:
-        found = []
+        found, sets = [], frozenset({level.priority.to} if level.priority is not None else ())
         for target in (*level.targets(vendor, site), *level.fallback(vendor, site)):
             if target and target not in found:
                 found.append(target)
-                yield Placed(level=level.number, name=level.name, target=target, take=level.take)
+                yield Placed(level=level.number, name=level.name, target=target, take=level.take, sets=sets)
 
 
 def _scope(policy: Policy, vendor: str, site: str) -> Mapping[str, tuple[str, ...]]:

@@ -8,9 +8,12 @@ from __future__ import annotations
 import logging
 import random
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
+
+import requests
 
 from connectors.calls import CREDENTIALS_PATIENCE
 from connectors.contract import Keeper, TryLater
@@ -98,7 +101,7 @@ class Access:
         try:
             granted = self._ask({"grant_type": "refresh_token", "refresh_token": kept["refresh_token"]})
         except InvalidGrant as refused:
-            raise InvalidGrant(f"{refused}; {self._authorize()}", after=CREDENTIALS_PATIENCE) from refused
+            raise InvalidGrant(f"{refused}; {_authorize(self._site)}", after=CREDENTIALS_PATIENCE) from refused
         if granted.refresh is None:  # a vendor that does not rotate it
             granted = replace(granted, refresh=kept["refresh_token"])
         staying = {name: value for name, value in kept.items() if name != "refresh_until"}
@@ -115,6 +118,8 @@ class Access:
         return token
 
     def _taken(self, granted: Granted) -> str:
+        if granted.access is None:
+            raise TryLater("no access token in the vendor's answer", after=CREDENTIALS_PATIENCE)
         life = max(granted.life - _MARGIN - self._spread(0.0, _SPREAD), granted.life / 2)
         self._until, self._dead = self._clock() + life, None
         return granted.access
@@ -128,13 +133,11 @@ class Access:
 
     # --- what is kept -------------------------------------------------------------------------------------
     def _load(self) -> Mapping[str, str]:
-        try:
-            kept = self._keeper.load(self._site)
-        except (OSError, ValueError) as error:
-            reason = f"what was kept of {self._site} cannot be read ({type(error).__name__}); {self._authorize()}"
-            raise TryLater(reason, after=CREDENTIALS_PATIENCE) from error
+        kept = kept_of(self._site, self._settings, self._keeper)
         if not kept.get("refresh_token") or kept.get("client_id") != self._settings.client_id:
-            raise TryLater(f"nobody has let us into {self._site} yet; {self._authorize()}", after=CREDENTIALS_PATIENCE)
+            raise TryLater(
+                f"nobody has let us into {self._site} yet; {_authorize(self._site)}", after=CREDENTIALS_PATIENCE
+            )
         return kept
 
     def _newest(self) -> Mapping[str, str]:
@@ -168,5 +171,59 @@ class Access:
         reason = f"the refresh token of {self._site} could not be kept ({type(error).__name__}): check the disk"
         return TryLater(reason, after=CREDENTIALS_PATIENCE)
 
-    def _authorize(self) -> str:
-        return f"run `stepladder authorize {self._site}`"
+
+def kept_of(site: str, settings: OAuthSettings, keeper: Keeper) -> Mapping[str, str]:
+    """Return what was kept of a person's consent; nothing where none is needed. Raises TryLater if it is unreadable."""
+    try:
+        return keeper.load(site) if settings.by_consent else {}
+    except (OSError, ValueError) as error:
+        reason = f"what was kept of {site} cannot be read ({type(error).__name__}); {_authorize(site)}"
+        raise TryLater(reason, after=CREDENTIALS_PATIENCE) from error
+
+
+def _authorize(site: str) -> str:
+    return f"run `stepladder authorize {site}`"
+
+
+def utc() -> datetime:
+    """Return the machine's time."""
+    return datetime.now(UTC)
+
+
+class Proofs(ABC):
+    """The `Authorization` of every request, kept fresh for all threads. What is not OAuth a vendor adds."""
+
+    def __init__(
+        self,
+        site: str,
+        settings: OAuthSettings,
+        url: str,
+        scope: str,
+        keeper: Keeper,
+        clock: Callable[[], float],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._access = Access(site, settings, url, scope, keeper, clock, now) if settings.client_id else None
+
+    @property
+    def asked(self) -> int:
+        """How many requests for tokens this thread has sent."""
+        return self._access.asked if self._access else 0
+
+    def authorize(self, session: requests.Session) -> None:
+        """Put the credentials of this moment on a session. Raises TryLater."""
+        if self._access is not None:
+            session.headers["Authorization"] = f"Bearer {self._access.current()}"
+        else:
+            self._authorize_by_hand(session)
+
+    @abstractmethod
+    def _authorize_by_hand(self, session: requests.Session) -> None:
+        """Put credentials that somebody made by hand on a session."""
+
+    def reject(self, session: requests.Session) -> bool:
+        """Hear that the vendor did not accept this session's token; say whether a fresh one can be had."""
+        if self._access is None:
+            return False
+        self._access.reject(str(session.headers.get("Authorization", "")).removeprefix("Bearer "))
+        return True

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import certifi
 import requests
@@ -127,9 +128,18 @@ def not_now(error: Exception) -> TryLater | None:
         return _answer_not_now(error)
     if isinstance(error, requests.RequestException):
         if _never_sent(error):
-            return TryLater(f"no connection to the vendor ({type(error).__name__})", after=0.2)
+            return TryLater(_no_connection(error), after=0.2)
         return TryLater(f"the vendor's answer did not arrive ({type(error).__name__})", sent=True)
     return None
+
+
+def _no_connection(error: requests.RequestException) -> str:
+    host = urlsplit(str(error.request.url if error.request is not None else "")).netloc or "the vendor"
+    if isinstance(error, requests.exceptions.SSLError):
+        cure = "its certificate is not trusted; if an authority of your own signs there, name its file as ca_bundle"
+    else:
+        cure = "check the site's url, and whether this machine gets out"
+    return f"no connection to {host} ({type(error).__name__}): {cure}"
 
 
 def _answer_not_now(answer: VendorAnswer) -> TryLater | None:

@@ -193,8 +193,11 @@ class Client(Protocol):
     def asked(self) -> int:
         """Return how many requests this thread has sent so far."""
 
-    def changed_since(self, since: datetime) -> Iterator[Changed]:
-        """Yield the tickets changed at or after a moment, the earliest change first. Raises TryLater on the way."""
+    def changed_since(self, since: datetime, before_page: Callable[[], None] = ...) -> Iterator[Changed]:
+        """Yield the tickets changed at or after a moment, the earliest change first. Raises TryLater on the way.
+
+        `before_page` is called before each request; what it raises ends the question.
+        """
 
     def cannot_see(self) -> tuple[str, ...]:
         """Return sentences: which changes `changed_since` does not show, with the rights that we have."""

@@ -11,10 +11,12 @@ _FRAME = """<!DOCTYPE html>
 <style>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 0 auto; padding: 1rem; color: #1d2733; }
 a { color: #0b5cad; } h1 { font-size: 1.4rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
-table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .35rem .5rem .35rem 0;
+table { border-collapse: collapse; width: 100%; display: block; overflow-x: auto; }
+td, th { text-align: left; padding: .35rem .5rem .35rem 0;
   border-bottom: 1px solid #d5dce4; vertical-align: top; }
 form { display: flex; flex-wrap: wrap; gap: .5rem; margin: .5rem 0; align-items: end; }
-label { display: block; font-size: .85rem; } input, select, textarea, button { font: inherit; padding: .35rem; }
+label { display: block; font-size: .85rem; } input, select, textarea, button { font: inherit; padding: .35rem;
+  max-width: 100%; }
 textarea { width: 100%; min-height: 4.5rem; box-sizing: border-box; }
 .said { border-left: 4px solid #7da7d9; padding: .2rem .8rem; margin: .6rem 0; white-space: pre-wrap;
   overflow-wrap: anywhere; }

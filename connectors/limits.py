@@ -21,6 +21,7 @@ LONGEST_REST = 3600.0
 """Seconds; no vendor's window is longer than an hour, so a header that says more is asked again after one."""
 _SLACK = 0.5  # seconds; the vendor counts arrivals, we count departures
 _EPOCH = 1_000_000_000  # a reset beyond it is a moment, not a number of seconds
+_LONGEST = 1024  # characters of a header that are read; the documented ones have a tenth of it
 _FAMILIES = ("x-ratelimit", "ratelimit")
 _PER_ISSUE = "per-issue"  # in Jira's name of the limit of writes to one issue
 _ITEM = re.compile(r'"?([^";,=]+)"?((?:\s*;\s*\w+\s*=\s*"?[^";,]*"?)+)')
@@ -92,7 +93,7 @@ def told(headers: Mapping[str, str], now: datetime) -> Room:
     https://developer.zendesk.com/api-reference/introduction/rate-limits/
     https://developer.atlassian.com/cloud/jira/platform/rate-limiting/
     """
-    said = {name.lower().replace("rate-limit", "ratelimit"): str(value) for name, value in headers.items()}
+    said = {name.lower().replace("rate-limit", "ratelimit"): str(value)[:_LONGEST] for name, value in headers.items()}
     return Room(
         after=retry_after(said.get("retry-after"), now),
         limits=tuple(_limits(said, now)),

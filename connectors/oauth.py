@@ -5,6 +5,8 @@ It never shows a token, and opens no door of its own: a person's consent comes i
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,9 +18,10 @@ from pydantic import Field, SecretStr, field_validator
 
 from connectors.calls import CREDENTIALS_PATIENCE, VendorAnswer, not_now, vendor_session
 from connectors.contract import Refused, TryLater
-from connectors.site import SiteSettings, on_loopback
+from connectors.site import SiteSettings, bare, on_loopback
 
 _USUAL_LIFE = 1800.0  # seconds, if the answer does not say
+_LONGEST_LIFE = 10 * 366 * 86400.0  # seconds; nobody means more, and the calendar ends somewhere
 
 
 class OAuthSettings(SiteSettings):
@@ -42,7 +45,7 @@ class OAuthSettings(SiteSettings):
         parts = urlsplit(url)
         safe = parts.scheme == "https" or (parts.scheme == "http" and on_loopback(parts.hostname or ""))
         if not safe or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError(f"redirect_url expected https://… (http:// on loopback), as registered, got {url!r}")
+            raise ValueError(f"redirect_url expected https://… (http:// on loopback), as registered, got {bare(url)!r}")
         return url
 
     @property
@@ -52,21 +55,30 @@ class OAuthSettings(SiteSettings):
 
 
 def one_way(ways: Mapping[str, tuple[object, ...]]) -> None:
-    """Raise ValueError unless exactly one of these ways to prove oneself is given, and whole."""
-    begun = [way for way, needed in ways.items() if any(needed)]
-    complete = [way for way, needed in ways.items() if all(needed)]
-    if len(begun) != 1 or begun != complete:
-        got = " and ".join(begun) or "none of them"
-        whole = "" if begun == complete else ", not complete"
-        raise ValueError(f"expected exactly one way to authenticate of {', '.join(ways)}; got {got}{whole}")
+    """Raise ValueError unless exactly one of these ways to prove oneself is given, and whole.
+
+    A way is named by its settings: `email and token`.
+    """
+    named = {way: dict(zip(way.split(" and "), needed, strict=True)) for way, needed in ways.items()}
+    begun = [[name for name, given in settings.items() if given] for settings in named.values()]
+    if not any(begun):
+        raise ValueError(f"expected exactly one way to authenticate: {', or '.join(ways)}; got none of them")
+    if sum(map(bool, begun)) > 1:
+        got = " and ".join(name for there in begun for name in there)
+        raise ValueError(f"expected exactly one way to authenticate, got several: {got}; take out what is not needed")
+    settings = next(settings for settings in named.values() if any(settings.values()))
+    missing = [name for name, given in settings.items() if not given]
+    if missing:
+        there = " and ".join(name for name, given in settings.items() if given)
+        raise ValueError(f"expected {' and '.join(missing)} beside {there}, got a way to authenticate not complete")
 
 
 # --- the token's own address -----------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Granted:
-    """What a token's address gave: the token, the seconds that it lives, and what renews it."""
+    """What a token's address gave: a token, the seconds that it lives, and what renews it; one of them at least."""
 
-    access: str
+    access: str | None
     life: float
     refresh: str | None
     refresh_life: float | None
@@ -87,12 +99,7 @@ def ask_token(settings: OAuthSettings, url: str, wanted: Mapping[str, Any]) -> G
         with vendor_session(settings) as session:
             timeout = (settings.connect_timeout, settings.read_timeout)
             answer = session.post(url, json={**wanted, **mine}, timeout=timeout).json()
-        return Granted(
-            access=str(answer["access_token"]),
-            life=_seconds(answer.get("expires_in")) or _USUAL_LIFE,
-            refresh=answer.get("refresh_token") or None,
-            refresh_life=_seconds(answer.get("refresh_token_expires_in")),
-        )
+        return _granted(answer)
     except VendorAnswer as error:
         raise _no_token(error) from error
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -102,8 +109,31 @@ def ask_token(settings: OAuthSettings, url: str, wanted: Mapping[str, Any]) -> G
         raise TryLater(f"no token: {later}", after=later.after if later else None) from error
 
 
+def _granted(answer: Mapping[str, Any]) -> Granted:
+    """Read an answer. What is odd in it counts as unsaid: the refresh token that it renewed must not get lost."""
+    access, refresh = _word(answer.get("access_token")), _word(answer.get("refresh_token"))
+    if access is None and refresh is None:
+        raise ValueError("expected a token, got none")
+    return Granted(
+        access=access,
+        life=_seconds(answer.get("expires_in")) or _USUAL_LIFE,
+        refresh=refresh,
+        refresh_life=_seconds(answer.get("refresh_token_expires_in")),
+    )
+
+
+def _word(said: object) -> str | None:
+    """Return a token; None for anything that could not be sent in a header."""
+    return said if isinstance(said, str) and re.fullmatch(r"[!-~]+", said) else None
+
+
 def _seconds(said: object) -> float | None:
-    return float(said) if isinstance(said, int | float | str) and said else None
+    """Return a length of time; None if none is said that makes sense."""
+    try:
+        seconds = float(said) if isinstance(said, int | float | str) and not isinstance(said, bool) else math.nan
+    except (ValueError, OverflowError):
+        return None
+    return seconds if 0 < seconds <= _LONGEST_LIFE else None
 
 
 def _no_token(error: VendorAnswer) -> TryLater:
@@ -111,6 +141,8 @@ def _no_token(error: VendorAnswer) -> TryLater:
     # Atlassian documents invalid_grant, and answers unauthorized_client where the refresh token is meant
     if said.get("error") == "invalid_grant" or "refresh_token" in str(said.get("error_description")):
         return InvalidGrant(f"{error}: it is not taken any more", after=CREDENTIALS_PATIENCE)
+    if error.status in (404, 405, 410):
+        return TryLater(f"{error}: nobody gives tokens there; check the site's url", after=CREDENTIALS_PATIENCE)
     later = not_now(error)
     if later is None or error.status == 401:
         return TryLater(f"{error}: check client_id, client_secret and scope", after=CREDENTIALS_PATIENCE)
@@ -121,7 +153,7 @@ def to_keep(granted: Granted, settings: OAuthSettings, now: datetime) -> dict[st
     """Return what must outlive this process, as the keeper keeps it."""
     kept = {
         "client_id": settings.client_id or "",
-        "access_token": granted.access,
+        "access_token": granted.access or "",
         "until": (now + timedelta(seconds=granted.life)).isoformat(),
         "refresh_token": granted.refresh or "",
     }

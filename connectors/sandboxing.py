@@ -6,6 +6,8 @@ a production install cannot start one.
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import ssl
 import tempfile
 import threading
@@ -28,7 +30,10 @@ class Authority:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._ca = trustme.CA()
-        self.bundle = (folder or Path(tempfile.mkdtemp(prefix="stepladder-ca-"))) / "ca.pem"
+        if folder is None:
+            folder = Path(tempfile.mkdtemp(prefix="stepladder-ca-"))
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        self.bundle = folder / "ca.pem"
         self.bundle.write_bytes(self._ca.cert_pem.bytes())
 
     def server_context(self) -> ssl.SSLContext:
@@ -165,6 +170,9 @@ class Desk(Protocol):
 
     def secrets(self) -> Mapping[str, Any]:
         """Return the site's secrets by setting name, as they would stand in secrets.toml."""
+
+    def admin(self) -> tuple[str | None, str]:
+        """Return an administrator's e-mail address, where a token needs it, and token."""
 
     def subscribe(self, url: str, verify: str | bool = True) -> None:
         """Send a signed webhook to this address for every change, including our own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -19,6 +20,13 @@ def on_loopback(host: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def bare(url: str) -> str:
+    """Return an address as it may be shown: without a user's name, a query or a fragment, which may hold secrets."""
+    start, slashes, rest = re.split(r"[?#\s]", url.strip(), maxsplit=1)[0].rpartition("//")
+    host, slash, path = rest.partition("/")
+    return f"{start}{slashes}{host.rpartition('@')[2]}{slash}{path}"
 
 
 class SiteSettings(BaseModel):

@@ -29,7 +29,9 @@ class Finding:
     `name` is stable from one examination to the next, so that a finding can be accepted by it:
     `customer-hears:trigger:360021`. `check` is what was examined: `credentials`, `permissions`, `webhook`, `clock`,
     `names`, `vendor-rules`, `customer-hears`, `sla`, `sharing`, `automation-runs`, `limits`. `customer_hears`: people
-    outside would notice our writes; a site does not act until somebody has accepted that by name.
+    outside would notice our writes; a site does not act until somebody has accepted that by name. `heard_by_notes`: an
+    internal note alone is enough for them, so that a site which writes only notes waits for the same. A name like
+    `permissions:unanswered:<what>` says that one question found no answer: it is asked again within the hour.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Finding:
     says: str
     cure: str = ""
     customer_hears: bool = False
+    heard_by_notes: bool = False
 
 
 class Done(StrEnum):
@@ -57,7 +60,8 @@ class Step:
     """One thing a site needs, and what was done about it.
 
     `role`: whom the vendor lets do it. `undo`: how to take it back. `by_hand`: the clicks, where no API does it.
-    `settings` belong into the site's table in stepladder.toml, `secrets` into secrets.toml.
+    `settings` belong into the site's table in stepladder.toml, `secrets` into secrets.toml: they are stored before the
+    next step is asked for, so that a vendor is told only of secrets that are kept.
     """
 
     name: str
@@ -86,12 +90,13 @@ class Consent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """One target that the policy names for tickets of a site, at one level."""
+    """One target that the policy names for tickets of a site, at one level; `sets`: the priorities it may give."""
 
     level: int
     name: str
     target: Target
     take: Take
+    sets: frozenset[Priority] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

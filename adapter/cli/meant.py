@@ -85,6 +85,11 @@ def policy_of(store: Store | None, settings: Settings) -> Policy | None:
     return parse(text_of(file, file.name), source=file.name) if file.is_file() else None
 
 
-def uses_at(policy: Policy | None, settings: Settings, name: str, hook: str | None = None) -> Uses:
-    """Return what a policy does at a site; `hook`: the public address, instead of the settings'."""
-    return uses_of(policy, settings.sites[name].vendor, name, hook or settings.server.public_url)
+def uses_at(
+    policy: Policy | None, settings: Settings, name: str, hook: str | None = None, wrote: int | None = None
+) -> Uses:
+    """Return what a policy does at a site.
+
+    `hook`: the public address, instead of the settings'; `wrote`: how often we wrote there in the last thirty days.
+    """
+    return uses_of(policy, settings.sites[name].vendor, name, hook or settings.server.public_url, wrote)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
 from adapter.cli.tools import House, Tools, config_option, plainly, secrets_toml
 
 _levels = click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False)
+_PORT = click.IntRange(0, 65535)
 _log_option = click.option("--log", type=_levels, default="INFO", show_default=True, help="How much to say.")
 
 
 @click.command()
 @click.option("--host", help="Address to listen on, instead of [server] host.")
-@click.option("--port", type=int, help="Port to listen on, instead of [server] port.")
+@click.option("--port", type=_PORT, help="Port to listen on, instead of [server] port.")
 @click.option("--worker/--no-worker", default=True, help="Whether this process also decides and writes back.")
 @_log_option
 @config_option
@@ -61,17 +64,26 @@ def worker(tools: Tools, log: str, config: Path | None) -> None:
 
 @click.command()
 @click.argument("vendors", nargs=-1, required=True)
-@click.option("--port", type=int, default=0, help="Port of the first; the others take any free one.")
+@click.option("--port", type=_PORT, default=0, help="Port of the first; the others take any free one.")
 @click.option("--to", help="Address of a Stepladder, such as http://127.0.0.1:8080, to send webhooks to.")
 @click.pass_obj
 @plainly
 def sandbox(tools: Tools, vendors: tuple[str, ...], port: int, to: str | None) -> None:
     """Run pretend VENDORS on loopback and print the settings that connect to them."""
+    if len(set(vendors)) < len(vendors):
+        raise click.BadParameter("each vendor can be named once")
+    if to is not None and not (urlsplit(to).scheme in ("http", "https") and urlsplit(to).hostname):
+        raise click.BadParameter(f"--to expected an address such as http://127.0.0.1:8080, got {to!r}")
+    _heed_sigterm()  # before anything is made that must go again at the end
     open_desk = tools.pretend()
     desks = [(vendor, open_desk(vendor, port if number == 0 else 0)) for number, vendor in enumerate(vendors)]
     sites = "\n".join(desk.site_toml(vendor, "observe") for vendor, desk in desks)
     click.echo(f"# stepladder.toml\n{sites}\n# secrets.toml, chmod 600")
     click.echo(secrets_toml({vendor: desk.secrets() for vendor, desk in desks}))
+    for vendor, desk in desks:
+        email, token = desk.admin()
+        given = f"STEPLADDER_SETUP_TOKEN={token}" + (f" STEPLADDER_SETUP_EMAIL={email}" if email else "")
+        click.echo(f"# an administrator's, for `stepladder setup {vendor}`: {given}")
     for vendor, desk in desks if to else ():
         desk.subscribe(f"{str(to).rstrip('/')}/webhooks/{vendor}/{vendor}")
     from connectors.desk_page import serve as show  # here: a production install need not have the extra
@@ -85,13 +97,16 @@ def sandbox(tools: Tools, vendors: tuple[str, ...], port: int, to: str | None) -
         desk.stop()
 
 
+def _heed_sigterm() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+
 def until_stopped(run: Callable[[], object]) -> None:
     """Run until SIGTERM or Ctrl-C, and return either way."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    try:
+    with contextlib.suppress(SystemExit, KeyboardInterrupt):  # a server may keep them to itself
         run()
-    except (SystemExit, KeyboardInterrupt):
-        click.echo("Stopping.", err=True)
+    click.echo("Stopping.", err=True)
 
 
 def _announce(house: House, address: str) -> None:

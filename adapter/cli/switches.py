@@ -28,7 +28,9 @@ def pause(tools: Tools, scope: str, reason: str, config: Path | None) -> None:
     where = _scope(settings, scope)
     _known_rule(store, where)
     store.pause(where, reason, tools.clock())
-    click.echo(f"Paused {where}: {reason}. Receiving goes on; `stepladder resume {shlex.quote(scope)}` ends it.")
+    what = {"all": "Every write is", "site": f"Writes to {where.partition(':')[2]} are"}
+    named = what.get(where.partition(":")[0], f"Writes by {where.replace(':', ' ', 1)} are")
+    click.echo(f"{named} paused: {reason}. Receiving goes on; `stepladder resume {shlex.quote(scope)}` ends it.")
 
 
 @click.command()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import click
 
-from adapter.cli.meant import site_named
+from adapter.cli.meant import site_named, store_of
 from adapter.cli.tools import Tools, Unavailable, config_option, plainly
+from adapter.examination_house import paused
 from adapter.missed import report
+from adapter.records import Store
 from adapter.settings import Settings
 from connectors.site import Site
 from policies.model import TicketRef
@@ -22,17 +26,28 @@ from policies.model import TicketRef
 def missed(tools: Tools, site: str | None, config: Path | None) -> None:
     """Say how many events no webhook told us today, at SITE or at every site, and what cannot be seen."""
     settings = tools.read_settings(config)
-    store, now = tools.open_store(settings), tools.clock()
+    if site is not None:
+        site_named(settings, site)
+    store = store_of(tools, settings)
     for name, chosen in settings.sites.items():
         if site is None or site_named(settings, site) is chosen:
             scope = f"{chosen.vendor}/{name}"
-            click.echo(f"{scope}: " + "\n  ".join([*report(store, scope, now, settings.rounds)]))
+            click.echo(f"{scope}: " + "\n  ".join(_told(store, scope, settings, tools.clock())))
             for sentence in _unseen(tools, settings, name):
                 click.echo(f"  not seen: {sentence}")
 
 
+def _told(store: Store | None, scope: str, settings: Settings, now: datetime) -> Iterator[str]:
+    if store is None:
+        yield "Stepladder was never started with these settings, so nothing was compared"
+        return
+    yield from report(store, scope, now, settings.rounds)
+    for found in paused(store, scope):
+        yield f"{found.says}; {found.cure}"
+
+
 @click.command()
-@click.argument("ticket", metavar="SITE/TICKET|all", required=False)
+@click.argument("ticket", metavar="[SITE/TICKET|all]", required=False)
 @config_option
 @click.pass_obj
 @plainly

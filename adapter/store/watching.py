@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, func, select, text, update
 
 from adapter.gaps import Day, Gap, Watch, Why
-from adapter.records import Commit
+from adapter.records import CallState, Commit
 from adapter.store import statements as st
 from adapter.store import tables as t
 from adapter.store.codec import moment, stamp, unpack_case
@@ -47,6 +47,7 @@ class Watching(Notices):
         with self.database.write() as connection:
             before = connection.execute(select(t.watches.c.watermark).where(t.watches.c.site == watch.site)).scalar()
             compared, gaps = moment(before) if before is not None else watch.since, list[Gap]()
+            compared = compared if compared <= now else watch.watermark  # our clock was ahead
             for gap in _gaps(connection, [item for item in found if item.at >= watch.since]):
                 if self._keep_gap(connection, gap, now):
                     gaps.append(gap)
@@ -88,6 +89,13 @@ class Watching(Notices):
         with self.database.read() as connection:
             looks, calls = connection.execute(counted).one()
         return int(looks), int(calls)
+
+    def written(self, site: str, since: datetime) -> int:
+        """Return how many calls to a site (`vendor/site`) were carried out since a moment."""
+        ours = t.calls.c.ref.startswith(f"{site}/", autoescape=True) & (t.calls.c.attempted_at >= stamp(since))
+        counted = select(func.count()).where(ours, t.calls.c.state == CallState.WRITTEN.value)
+        with self.database.read() as connection:
+            return connection.execute(counted).scalar_one()
 
     # --- what needs a person ----------------------------------------------------------------------------------
     def stuck(self) -> Sequence[tuple[TicketRef, str]]:
@@ -201,6 +209,7 @@ def _watch(row: Row[Any]) -> Watch:
 
 def _row(watch: Watch) -> dict[str, Any]:
     return {
+        "since": stamp(watch.since),
         "watermark": stamp(watch.watermark),
         "ask_from": stamp(watch.ask_from),
         "asked_at": stamp(watch.asked_at) if watch.asked_at is not None else None,

@@ -183,7 +183,7 @@ def _fields_in(answer: Mapping[str, Any]) -> set[str]:
 
 
 def _blame(errors: Iterable[str], call: Call, site: Site) -> frozenset[str]:
-    by_field = {"assignee": "assignee", "priority": "priority", "labels": "level", "comment": "note"}
+    by_field = {"assignee": "assignee", "priority": "priority", "labels": "level"}
     if "pool" in call.parts:
         by_field["assignee"] = "pool"
     by_field |= {

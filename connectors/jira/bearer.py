@@ -19,6 +19,7 @@ from connectors.jira.values import moment
 _LEEWAY = timedelta(minutes=2)  # between Atlassian's clock and ours
 _ANY_QUERY = "context-qsh"
 _SKEW_PATIENCE = 30.0
+_NO_TIME = 1e12  # seconds; years have four digits
 
 
 def is_app_token(header: str) -> bool:
@@ -38,7 +39,7 @@ def proves(header: str, secret: SecretStr, delivery: Delivery, now: datetime) ->
         raise BadSignature("expected a token that says when it ends (exp), got one without")
     if claims.get("qsh") not in (None, _ANY_QUERY, query_hash(delivery)):
         raise BadSignature("the token was made for another address (qsh)")
-    if now > ends + _LEEWAY or (issued is not None and now < issued - _LEEWAY):
+    if now - _LEEWAY > ends or (issued is not None and now + _LEEWAY < issued):  # theirs may be the last of all times
         raise TryLater("the token's time is past or to come: compare the clocks", after=_SKEW_PATIENCE)
 
 
@@ -61,4 +62,7 @@ def _claims(token: str, secret: SecretStr) -> dict[str, Any]:
 
 
 def _moment(claim: object) -> datetime | None:
-    return moment(claim * 1000) if isinstance(claim, int) and not isinstance(claim, bool) else None
+    """Read seconds since 1970, which may have a fraction (RFC 7519, NumericDate); None if they are no time."""
+    if not isinstance(claim, int | float) or isinstance(claim, bool):
+        return None
+    return moment(int(claim * 1000)) if abs(claim) < _NO_TIME else None  # what is no number is not below

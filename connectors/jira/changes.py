@@ -7,7 +7,7 @@ the exact time stands in each issue.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,7 +31,7 @@ class Changes:
     def __init__(self, line: Line, now: Callable[[], datetime]) -> None:
         self._line, self._now = line, now
 
-    def changed_since(self, since: datetime) -> Iterator[Changed]:
+    def changed_since(self, since: datetime, before_page: Callable[[], None]) -> Iterator[Changed]:
         """Yield what was changed at or after this moment; an issue that changes meanwhile comes again.
 
         Such an issue leaves its place in the list, and all behind it move up. So after each page the question is asked
@@ -40,33 +40,38 @@ class Changes:
         seen: set[Changed] = set()
         position = since
         while True:
-            pages, fresh, more, latest = 0, False, False, position
-            for page in self._pages(position):
+            pages, fresh, more, reached = 0, False, False, position
+            for page in self._pages(position, before_page):
                 (found, more), pages = page, pages + 1
                 for changed in found:
-                    latest = max(latest, changed.at)
                     if changed.at >= since and changed not in seen:
                         seen.add(changed)
                         fresh = True
                         yield changed
-                if _minute(latest) > _minute(position):
+                reached = max(reached, _reached(found, position))
+                if _minute(reached) > _minute(position):
                     break
             if pages > 1 and fresh:
                 continue
             if not more:
                 return
-            position = _minute(latest)
+            position = _minute(reached)
 
-    def _pages(self, since: datetime) -> Iterator[tuple[list[Changed], bool]]:
+    def _pages(self, since: datetime, before_page: Callable[[], None]) -> Iterator[tuple[list[Changed], bool]]:
         """Yield the pages of one question, each with whether there are more."""
-        params, start = self._question(since), 0
+        params, start, tokens = self._question(since), 0, set[str]()
         while True:
+            before_page()
             answer = self._asked("search/jql" if self._line.cloud else "search", params)
             start += len(answer["issues"])
             token, total = plain(answer.get("nextPageToken")), answer.get("total")
             if self._line.cloud:
-                more = bool(token) and answer.get("isLast") is not True and token != params.get("nextPageToken")
+                more = bool(token) and answer.get("isLast") is not True
+                if more and token in tokens:
+                    says = "Jira's search goes round in circles: it names a page that it has shown already"
+                    raise TryLater(says, site_wide=False)
                 params["nextPageToken"] = token or ""
+                tokens.add(token or "")
             else:
                 more = bool(answer["issues"]) and isinstance(total, int) and start < total
                 params["startAt"] = str(start)
@@ -93,6 +98,14 @@ class Changes:
             number, at = issue_id(issue.get("id")), moment(mapping(issue.get("fields")).get("updated"))
             if number and at:
                 yield Changed(ref=self._line.ref(number), at=at)
+
+
+def _reached(found: Sequence[Changed], position: datetime) -> datetime:
+    """Return up to when a page tells all: the earliest of its last, for one that has just changed shows a later time.
+
+    Search finds an issue where it stood, and shows it as it is now.
+    """
+    return min((changed.at for changed in found[-max(2, len(found) // 10) :]), default=position)
 
 
 def _minute(moment: datetime) -> datetime:

@@ -6,10 +6,11 @@ One thing it does keep alive: webhooks of an OAuth app, which would end after 30
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from connectors.access import kept_of
 from connectors.contract import Keeper
 from connectors.endings import ending, ends_at
 from connectors.jira import checkup_hooks, checkup_names, checkup_people, checkup_rules
@@ -47,7 +48,7 @@ def examine(
     site: Site, keeper: Keeper, uses: Uses, now: datetime, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[Finding]:
     """Yield what is wrong, and who would hear of our writes. Raises TryLater or Refused if nobody answers us."""
-    enquiry = enquire(site, keeper, sleep)
+    enquiry = enquire(site, keeper, sleep, lenient=True)
     try:
         who = introduced(enquiry)
         yield from _clock(enquiry.date, now)
@@ -60,8 +61,9 @@ def examine(
         yield from checkup_names.findings(enquiry, uses, known, now)
         yield from checkup_people.findings(enquiry, uses, found)
         account = next(person_ids(who), "")
-        yield from checkup_rules.findings(enquiry, uses, known, account)
+        yield from checkup_rules.findings(enquiry, uses, found, account)
         yield from _limits(enquiry)
+        yield from _unanswered(enquiry)
     finally:
         enquiry.close()
 
@@ -106,7 +108,7 @@ def _account(enquiry: Enquiry, who: Mapping[str, Any]) -> Iterator[Finding]:
             "Use a service account or a seat that nobody else uses; if it is one, accept this: "
             'accepts = ["credentials:owner"].',
         )
-    if _has(enquiry, {"permissions": "ADMINISTER"}, "ADMINISTER"):
+    if _has(enquiry, "ADMINISTER"):
         yield _credentials(
             "role",
             Grade.WARNING,
@@ -116,7 +118,7 @@ def _account(enquiry: Enquiry, who: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _expiry(enquiry: Enquiry, keeper: Keeper, now: datetime) -> Iterator[Finding]:
-    kept = keeper.load(enquiry.site.name)
+    kept = kept_of(enquiry.site.name, enquiry.settings, keeper)
     if (soon := ending(enquiry.settings, kept, now)) is not None:
         grade = Grade.PROBLEM if soon.alarm else Grade.WARNING
         yield _credentials("expiry", grade, _sentence(soon.says), f"Make a new token: {_TOKENS}.")
@@ -186,16 +188,21 @@ def _wanted(enquiry: Enquiry, uses: Uses, place: Project) -> dict[str, str]:
 
 def _missing(enquiry: Enquiry, project: str, wanted: Mapping[str, str]) -> list[str]:
     """Return what of this we may not; what Jira does not speak of is not missing."""
-    reply = enquiry.ask("mypermissions", {"projectKey": project, "permissions": ",".join(wanted)})
+    reply = enquiry.ask("mypermissions", {"projectKey": project, **_asking_for(enquiry, wanted)})
     if reply.status == 400 and "SERVICEDESK_AGENT" in wanted:  # a site without Jira Service Management has no such word
         return _missing(enquiry, project, {key: why for key, why in wanted.items() if key != "SERVICEDESK_AGENT"})
     told = mapping(mapping(reply.told).get("permissions"))
     return [key for key in wanted if mapping(told.get(key)).get("havePermission") is False]
 
 
-def _has(enquiry: Enquiry, params: Mapping[str, str], key: str) -> bool:
-    told = mapping(mapping(enquiry.ask("mypermissions", params).told).get("permissions"))
+def _has(enquiry: Enquiry, key: str) -> bool:
+    told = mapping(mapping(enquiry.ask("mypermissions", _asking_for(enquiry, [key])).told).get("permissions"))
     return mapping(told.get(key)).get("havePermission") is True
+
+
+def _asking_for(enquiry: Enquiry, wanted: Iterable[str]) -> dict[str, str]:
+    """Return what names the permissions in a question: Cloud demands it, Data Center tells all of them."""
+    return {"permissions": ",".join(wanted)} if enquiry.cloud else {}
 
 
 def _scopes(enquiry: Enquiry) -> Iterator[Finding]:
@@ -225,6 +232,13 @@ def _grant(project: str, key: str) -> str:
     return (
         f"{project}: Project settings → Permissions → {_PERMISSIONS[key]} → add Stepladder's account or a role of it."
     )
+
+
+def _unanswered(enquiry: Enquiry) -> Iterator[Finding]:
+    for question, instead in enquiry.unanswered.items():
+        says = f"Jira answers us, but not this: {question} ({instead}). What depends on it is unknown."
+        cure = "Examine again later; if it stays so, ask whoever runs this Jira about that address."
+        yield _permission(f"unanswered:{question}", Grade.UNKNOWN, says, cure)
 
 
 def _limits(enquiry: Enquiry) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from connectors.jira.enquiry import Enquiry, Reply
 from connectors.jira.places import linked_projects
 from connectors.jira.registrations import (
     APP_SCOPE,
+    AdminHooks,
     AppHooks,
     Hook,
     NewAdminHooks,
@@ -52,6 +53,8 @@ def findings(enquiry: Enquiry, uses: Uses, now: datetime) -> Iterator[Finding]:
         yield _finding("missing", Grade.PROBLEM, says, _SETUP.format(enquiry.site.name))
     for hook in ours:
         yield from _examined(enquiry, interface, hook, uses, now)
+    if ours and type(interface) is AdminHooks:
+        yield _uncounted("Of webhooks that an administrator made, this Jira keeps no count of failed deliveries.")
 
 
 def _examined(enquiry: Enquiry, interface: Registry, hook: Hook, uses: Uses, now: datetime) -> Iterator[Finding]:
@@ -102,18 +105,32 @@ def _failures(enquiry: Enquiry, interface: Registry, hook: Hook) -> Iterator[Fin
         told = mapping(enquiry.ask(f"{NewAdminHooks.path}/{hook.id}/statistics").told)
         counts = mapping(told.get("counts")) or mapping(mapping(told.get("statistics")).get("counts"))
         failed = sum(_count(counts, key) for key in ("failures", "errors"))
-        if failed:
+        if not counts:
+            yield _uncounted("Jira did not tell how many deliveries failed.")
+        elif failed:
             says = f"Jira counts {failed} failed deliveries against {_count(counts, 'successes')} that arrived."
             yield _finding("failures", Grade.WARNING, says, _why(mapping(told.get("lastError"))))
     elif isinstance(interface, AppHooks):
         listed = mapping(enquiry.ask(f"{AppHooks.path}/failed").told).get("values")
-        failures = [mapping(item) for item in (listed if isinstance(listed, list) else ())]
+        if not isinstance(listed, list):
+            yield _uncounted("Jira did not tell which deliveries failed in the last 72 hours.")
+            return
+        failures = [mapping(item) for item in listed]
         mine = [item for item in failures if same_address(plain(item.get("url")) or "", hook.url)]
         if mine:
             last = moment(mine[-1].get("failureTime"))
             when = f", the last on {last:%Y-%m-%d %H:%M} UTC" if last else ""
             says = f"Jira gave up on {len(mine)} deliveries in the last 72 hours{when}."
             yield _finding("failures", Grade.WARNING, says, _why({}))
+
+
+def _uncounted(says: str) -> Finding:
+    return _finding(
+        "failures",
+        Grade.UNKNOWN,
+        says,
+        "stepladder missed compares what arrived with what Jira says was changed; that tells of lost deliveries, too.",
+    )
 
 
 def _count(counts: Mapping[str, Any], key: str) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from connectors.contract import Refused
+from connectors.contract import Refused, TryLater
 from connectors.jira.answers import fetched
 from connectors.jira.directory import Directory
 from connectors.jira.discovery import Project
@@ -172,10 +172,14 @@ def _link(enquiry: Enquiry, directory: Directory, name: str) -> Iterator[Finding
     except Refused as no:
         cure = "⚙ → Work items → Linking, or correct `link` in the policy's target."
         yield _finding(f"link:{name}", Grade.PROBLEM, f"No issue can be linked by {name!r}: {no}", cure)
+    except TryLater:
+        return  # that it was not answered is a finding of its own
 
 
 def _kind(enquiry: Enquiry, project: str, wanted: str) -> Iterator[Finding]:
     reply = enquiry.ask(f"issue/createmeta/{project}/issuetypes")
+    if reply.silent:
+        return
     listed = mapping(reply.told).get("issueTypes", mapping(reply.told).get("values"))
     names = [plain(mapping(kind).get("name")) or "" for kind in (listed if isinstance(listed, list) else ())]
     if not reply.yes or not names:

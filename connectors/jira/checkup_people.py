@@ -56,6 +56,8 @@ def _person(enquiry: Enquiry, who: str, how: _Wanted, found: tuple[Project, ...]
     levels = " and ".join(map(str, sorted(how.levels)))
     reply = enquiry.ask("user", {_key(enquiry): who, "expand": "applicationRoles"})
     user = mapping(reply.told)
+    if reply.silent:
+        return  # that it was not answered is a finding of its own
     if reply.forbidden:
         says = (
             f"Whether {who} (level {levels}) is there cannot be asked: our account lacks the permission Browse users."

@@ -13,8 +13,7 @@ from connectors.jira.discovery import Project
 from connectors.jira.enquiry import Enquiry, Reply
 from connectors.jira.foreign import ASSIGNEE, LABELS, PRIORITY, Ours, Rule, read_rule, runs
 from connectors.jira.foreign import findings as judged
-from connectors.jira.picture import PARTICIPANTS, PRIORITIES
-from connectors.jira.places import Newest
+from connectors.jira.picture import PARTICIPANTS
 from connectors.jira.settings import SLA, JiraSettings, sla_ids
 from connectors.jira.values import identity, mapping, plain
 from connectors.upkeep import Finding, Grade, Uses
@@ -28,13 +27,10 @@ _PAID = "Jira 1,700 (Standard) or 1,000 for each user (Premium), Jira Service Ma
 _TOLD = {"2": "updated", "3": "assigned", "6": "commented", "13": "changed"}
 """Events of a notification scheme that our writes raise, by their ids, which no language changes."""
 
-_Known = tuple[tuple[Project, Newest | None], ...]
 
-
-def findings(enquiry: Enquiry, uses: Uses, known: _Known, account: str) -> Iterator[Finding]:
+def findings(enquiry: Enquiry, uses: Uses, found: tuple[Project, ...], account: str) -> Iterator[Finding]:
     """Yield who would hear of our writes, and what would undo or double them."""
-    found = tuple(place for place, _ in known)
-    yield from _automation(enquiry, uses, known, account)
+    yield from _automation(enquiry, uses, found, account)
     yield from _transitions(uses, found)
     for place in found:
         yield from _sla(enquiry, uses, place)
@@ -45,7 +41,7 @@ def findings(enquiry: Enquiry, uses: Uses, known: _Known, account: str) -> Itera
 
 
 # --- automation -------------------------------------------------------------------------------------------------------
-def _automation(enquiry: Enquiry, uses: Uses, known: _Known, account: str) -> Iterator[Finding]:
+def _automation(enquiry: Enquiry, uses: Uses, found: tuple[Project, ...], account: str) -> Iterator[Finding]:
     rules = _rules(enquiry)
     if isinstance(rules, Reply):
         yield _finding(
@@ -57,7 +53,7 @@ def _automation(enquiry: Enquiry, uses: Uses, known: _Known, account: str) -> It
             "updated, Work item commented and Work item assigned, or examines with an administrator's token.",
         )
         return
-    ours = _ours(enquiry.resolved(), uses, known, account)
+    ours = _ours(enquiry.resolved(), uses, found, account)
     listed = list(judged(rules, ours))
     yield from listed
     if not listed:
@@ -101,13 +97,10 @@ def _whole(enquiry: Enquiry, base: str, page: list[Any]) -> Iterator[Rule]:
                 yield rule
 
 
-def _ours(settings: JiraSettings, uses: Uses, known: _Known, account: str) -> Ours:
-    found = [place for place, _ in known]
+def _ours(settings: JiraSettings, uses: Uses, found: tuple[Project, ...], account: str) -> Ours:
     fields = {LABELS: LABELS, "label": LABELS}
-    gives: dict[str, frozenset[str]] = {}
     if uses.sets:
         fields[PRIORITY] = PRIORITY
-        gives |= _given(settings, uses, known)
     owned = [placed.target for placed in uses.targets if placed.take is Take.OWNERSHIP]
     if any({"assignee", "from"} & target.keys() for target in owned):
         fields[ASSIGNEE] = ASSIGNEE
@@ -121,25 +114,12 @@ def _ours(settings: JiraSettings, uses: Uses, known: _Known, account: str) -> Ou
     return Ours(
         account=account,
         fields=fields,
-        gives=gives,
         moves=any(target.get("transition") for target in owned),
         links=any("linked_issue" in placed.target for placed in uses.targets),
         projects=frozenset(place.id for place in found) if uses.scope.get("project") else None,
         desks=frozenset(place.id for place in found if place.desk),
         outsiders=frozenset(known.casefold() for known in outsiders if known),
     )
-
-
-def _given(settings: JiraSettings, uses: Uses, known: _Known) -> dict[str, frozenset[str]]:
-    """Return the priorities that we set by id and by name, as far as a project's screen tells both."""
-    words = {settings.priorities.get(p.word, PRIORITIES[p]).casefold() for p in uses.sets}
-    found: set[str] = set()
-    for _, seen in known:
-        allowed = mapping(seen.screen.get(PRIORITY)).get("allowedValues") if seen is not None else None
-        for told in map(mapping, allowed if isinstance(allowed, list) else ()):
-            both = {(identity(told.get("id")) or "").casefold(), (plain(told.get("name")) or "").casefold()}
-            found |= both if both & words else set()
-    return {PRIORITY: frozenset(found)} if found else {}
 
 
 def _usage(enquiry: Enquiry, uses: Uses, count: int) -> Iterator[Finding]:

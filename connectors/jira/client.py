@@ -36,7 +36,7 @@ from policies.model import JSON, Event, Ticket, TicketRef
 if TYPE_CHECKING:
     from jira import JIRA
 
-_LINKED = "linked_issue"
+_LINKED, _NOTE = "linked_issue", "note"
 
 
 def connect(
@@ -94,9 +94,9 @@ class JiraClient:
         """Return how many requests this thread has sent so far."""
         return self.line.asked
 
-    def changed_since(self, since: datetime) -> Iterator[Changed]:
+    def changed_since(self, since: datetime, before_page: Callable[[], None] = lambda: None) -> Iterator[Changed]:
         """Yield the issues changed at or after a moment, the earliest change first; one that changes may come twice."""
-        return self._changes.changed_since(since)
+        return self._changes.changed_since(since, before_page)
 
     def cannot_see(self) -> tuple[str, ...]:
         """Return sentences: which changes a search of Jira does not show."""
@@ -145,18 +145,15 @@ class JiraClient:
 
     # --- writes -----------------------------------------------------------------------------------------
     def _edit(self, call: Call, ticket: Ticket) -> Outcome:
-        if _LINKED not in call.parts:
-            return self._put(call, ticket)
-        linked = self._links.carry_out(call, ticket)
-        rest = {part: value for part, value in call.parts.items() if part != _LINKED}
-        if not rest:
-            return linked
-        put = self._put(replace(call, parts=rest), ticket)
-        return Outcome(resolved={**linked.resolved, **put.resolved})
+        resolved: dict[str, str] = {}
+        if _LINKED in call.parts:
+            resolved |= self._links.carry_out(call, ticket).resolved
+        if rest := {part: value for part, value in call.parts.items() if part not in (_LINKED, _NOTE)}:
+            resolved |= self._put(replace(call, parts=rest), ticket)
+        said = self._comment(call, ticket) if _NOTE in call.parts else Outcome()  # whoever planned it: never in a PUT
+        return replace(said, resolved=resolved)
 
-    def _put(self, call: Call, ticket: Ticket) -> Outcome:
-        if call.parts.keys() == {"note"}:  # a comment needs no right to edit, and no issue that can be edited
-            return self._say(self._comments.on_platform, call, ticket)
+    def _put(self, call: Call, ticket: Ticket) -> dict[str, str]:
         values = self._directory.values(call.parts, ticket)
         if "pool" in call.parts:
             who: JSON = self._put_to_one_of(call, ticket, values)
@@ -167,7 +164,7 @@ class JiraClient:
         ids = {"priority": values["priority"]} if "priority" in values else {}
         ids |= {part: values[fields[part[6:]]] for part in call.parts if part.startswith("field:")}
         resolved = {part: str(mapping(value).get("id")) for part, value in ids.items() if mapping(value).get("id")}
-        return Outcome(resolved=resolved | ({"assignee": str(who)} if who is not None else {}))
+        return resolved | ({"assignee": str(who)} if who is not None else {})
 
     def _put_to_one_of(self, call: Call, ticket: Ticket, values: Mapping[str, JSON]) -> str:
         """Give it to the first of the pool whom Jira takes; its check beforehand does not know of every licence."""
@@ -185,27 +182,17 @@ class JiraClient:
         raise Refused(f"nobody of {people} can be assigned this issue{said}", parts=frozenset({"pool"}))
 
     def _send_edit(self, call: Call, ticket: Ticket, values: Mapping[str, JSON], picked: str | None = None) -> None:
-        body = edit_body(self._telling(call), ticket, values, self._site, picked)
+        body = edit_body(call, ticket, values, self._site, picked)
         try:
             done(self.line.write("PUT", issue_path(ticket.ref), body, call, ticket))
         except Refused as no:
-            raise self._understood(no, call, ticket) from no
-
-    def _understood(self, no: Refused, call: Call, ticket: Ticket) -> Refused:
-        """Say which parts are at fault where Jira did not, and that nothing of a refused edit was said."""
-        parts = no.parts
-        if no.gone or not call.parts.keys() - {"note"}:
-            return no
-        if "note" in call.parts and not self._comments.unsaid(call, ticket.ref, self._account):
-            parts |= {"note"}
-        return Refused(str(no), parts=parts or self._directory.at_fault(call.parts, ticket))
+            if no.gone or no.parts:
+                raise
+            raise Refused(str(no), parts=self._directory.at_fault(call.parts, ticket)) from no
 
     def _comment(self, call: Call, ticket: Ticket) -> Outcome:
-        return self._say(self._comments.carry_out, call, ticket)
-
-    def _say(self, way: Callable[[Call, Ticket], Outcome], call: Call, ticket: Ticket) -> Outcome:
         try:
-            return way(self._telling(call), ticket)
+            return self._comments.carry_out(self._telling(call), ticket)
         except Refused as no:
             if no.parts or no.gone or no.applied or not self._directory.takes_nothing(ticket):
                 raise
@@ -227,7 +214,7 @@ class JiraClient:
 
     # --- is it there already? ---------------------------------------------------------------------------
     def _found(self, call: Call, ref: TicketRef) -> Outcome | None:
-        if call.verb == COMMENT or call.parts.keys() == {"note"}:
+        if _NOTE in call.parts:  # it is written last: where it is, the rest is, too
             return self._comments.look(call, ref, self._account)
         ways = {TRANSITION: self._workflow.look, WATCH: self._watches}
         if call.parts.keys() == {_LINKED}:

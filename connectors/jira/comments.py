@@ -1,4 +1,8 @@
-"""Internal comments: written where only agents read, checked, and taken back if Jira shows them to the customer."""
+"""Internal comments: written where only agents read, checked, and taken back if Jira shows them to the customer.
+
+An issue may have moved into a service project since we last heard of it, so every note is marked as internal when it is
+written, in a plain project too, and how it came out is asked of Jira, never of what we remember.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,8 @@ class Comments:
 
     def carry_out(self, call: Call, ticket: Ticket) -> Outcome:
         """Write the note through the service desk; on an issue that is no request, through the platform."""
+        if ticket.portal is False:
+            return self._on_platform(call, ticket)
         text = render(call.note, call.told) if call.note else ""
         path = f"/rest/servicedeskapi/request/{quote(ticket.ref.id, safe='')}/comment"
         try:
@@ -35,7 +41,7 @@ class Comments:
         except Refused as no:
             if not no.gone:
                 raise
-            return self.on_platform(call, ticket)
+            return self._on_platform(call, ticket)
         self._must_be_internal(made, ticket.ref)
         return Outcome(vendor_id=comment_id(made))
 
@@ -44,40 +50,37 @@ class Comments:
         found = with_operation(self.newest(ref), call.operation, account)
         if found is None:
             return None
-        if getattr(comment(found, {}), "public", None) is not False and self._is_desk(ref):
-            self._must_be_internal(found, ref)
+        self._must_be_among_staff(found, ref)
         return Outcome(vendor_id=comment_id(found))
-
-    def unsaid(self, call: Call, ref: TicketRef, account: str | None) -> bool:
-        """Take back a note that came in with an edit that Jira refused; say whether it is not there.
-
-        Whether Jira applies an edit as a whole is nowhere written down.
-        """
-        found = with_operation(self.newest(ref), call.operation, account)
-        if found is None:
-            return True
-        try:
-            self._line.send("DELETE", f"{issue_path(ref)}/comment/{comment_id(found)}")
-        except Refused:
-            return False
-        return True
 
     def newest(self, ref: TicketRef) -> Mapping[str, Any]:
         """Return the newest hundred comments, with who can read them."""
         params = {"orderBy": "-created", "maxResults": str(_PAGE), "expand": "properties"}
         return object_in(self._line.send("GET", f"{issue_path(ref)}/comment", params=params))
 
-    def on_platform(self, call: Call, ticket: Ticket) -> Outcome:
-        """Comment on an issue that is no request: in a plain project, or one without a request type."""
+    def _on_platform(self, call: Call, ticket: Ticket) -> Outcome:
+        """Comment on an issue that is no request, as far as we know: in a plain project, or without a request type."""
         text = render(call.note, call.told) if call.note else ""
-        desk = self._is_desk(ticket.ref)
-        properties = [{"key": MARKER, "value": {"op": call.key}}, *([_INTERNAL] if desk else [])]
-        body = {"body": text, "properties": properties}
+        body = {"body": text, "properties": [{"key": MARKER, "value": {"op": call.key}}, _INTERNAL]}
         path = f"{issue_path(ticket.ref)}/comment?expand=properties"
         made = object_in(self._line.write("POST", path, body, call, ticket))
-        if desk:
-            self._must_be_internal(made, ticket.ref)
+        self._must_be_among_staff(made, ticket.ref)
         return Outcome(vendor_id=comment_id(made))
+
+    def _must_be_among_staff(self, made: Mapping[str, Any], ref: TicketRef) -> None:
+        """Take a note back that is not internal where the issue is now; in a plain project nobody outside reads it."""
+        if getattr(comment(made, {}), "public", None) is False:
+            return
+        try:
+            desk = self._is_desk(ref)
+        except TryLater as later:  # the note is there, so look again before writing another
+            later.sent = True
+            raise
+        except Refused as no:
+            what = f"ALARM: whether customers can read the internal note could not be found out: {no}"
+            raise Refused(what, parts=_NOTE, gone=no.gone, applied=True) from no
+        if desk:
+            self._must_be_internal(made, ref)
 
     def _must_be_internal(self, made: Mapping[str, Any], ref: TicketRef) -> None:
         """Take a note back that Jira, against our request, shows to the customer, and raise the alarm."""

@@ -7,6 +7,7 @@ project's own is meant, else the only one that all projects share. Where two are
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -46,8 +47,11 @@ class Project:
 class Discovery:
     """One site's settings with ids in place of names, and its projects. Safe to use from several threads."""
 
-    def __init__(self, site: Site, ask: Ask, clock: Callable[[], float] = time.monotonic) -> None:
-        self._given, self._ask, self._clock = site, ask, clock
+    def __init__(
+        self, site: Site, ask: Ask, clock: Callable[[], float] = time.monotonic, *, quiet: bool = False
+    ) -> None:
+        """`quiet`: names that mean nothing are for `unresolved` only, not for the log."""
+        self._given, self._ask, self._clock, self._quiet = site, ask, clock, quiet
         self._lock = threading.Lock()
         self._site, self._names = site, dict[str, str]()
         self._expires, self._failed = float("-inf"), False
@@ -110,8 +114,9 @@ class Discovery:
         found, told = resolved(settings, Listed(fields=fields, statuses=statuses, priorities=priorities, projects=keys))
         self._names = dict(_names(fields, statuses)) or self._names
         for sentence in told:
-            if sentence not in self._told:
-                _log.warning("jira.name_unknown site=%s reason=%s", self._given.name, sentence)
+            if sentence not in self._told and not self._quiet:
+                said = {"site": f"{self._given.vendor}/{self._given.name}", "reason": sentence}
+                _log.warning("jira.name_unknown %s", json.dumps(said, ensure_ascii=False))
         self._site, self._told = replace(self._given, settings=found), told
         self._expires, self._failed = self._clock() + KEEP, False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from connectors.site import Site
 
 _NOES = frozenset({400, 401, 403, 404, 405, 410})
 _MOST_PAGES = 20
+_NO_ANSWER = 503
+_ESSENTIAL = re.compile(r"myself|field|status|priority|project(/[^/]+)?|search(/jql)?")
+"""Questions without whose answers nothing can be found out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,11 @@ class Reply:
         return self.status < 300
 
     @property
+    def silent(self) -> bool:
+        """There was no answer, so neither a yes nor a no."""
+        return self.status == _NO_ANSWER
+
+    @property
     def forbidden(self) -> bool:
         """We may not. Data Center says 401 to what only administrators may, Cloud often 404."""
         return self.status in (401, 403)
@@ -43,10 +52,12 @@ class Reply:
 class Enquiry:
     """One conversation with one site."""
 
-    def __init__(self, site: Site, client: JiraClient, sleep: Callable[[float], None]) -> None:
-        self.site, self._client, self._sleep = site, client, sleep
+    def __init__(self, site: Site, client: JiraClient, sleep: Callable[[float], None], *, lenient: bool) -> None:
+        """`lenient`: a question that Jira cannot answer is no end, as long as it answers who we are."""
+        self.site, self._client, self._sleep, self._lenient = site, client, sleep, lenient
         self.settings = settings_of(site)
-        self.discovery = Discovery(site, self.simply)
+        self.discovery = Discovery(site, self.simply, quiet=True)
+        self.unanswered: dict[str, str] = {}  # questions, and what came instead
         self._told: dict[str, Reply] = {}  # the same is not asked twice, unless something was changed
         self.date: datetime | None = None
         self.near_limit = False
@@ -63,7 +74,7 @@ class Enquiry:
         plainly = method == "GET" and not params
         if plainly and path in self._told:
             return self._told[path]
-        reply = at_length(lambda: self._asked(path, params, method, body), self._sleep)
+        reply = self._replied(path, params, method, body)
         if plainly:
             self._told[path] = reply
         elif method != "GET":
@@ -95,9 +106,24 @@ class Enquiry:
     def simply(self, path: str) -> Any:
         """Ask as the connector does when it writes. Raises Refused with Jira's words, or TryLater."""
         reply = self.ask(path)
+        if reply.silent:
+            raise TryLater(reply.says)
         if not reply.yes:
             raise Refused(reply.says, gone=reply.status == 404)
         return reply.told
+
+    def _replied(self, path: str, params: Mapping[str, str] | None, method: str, body: Any) -> Reply:
+        """Ask with patience, and with less where Jira has failed to answer already."""
+        try:
+            if self.unanswered:
+                return self._asked(path, params, method, body)
+            return at_length(lambda: self._asked(path, params, method, body), self._sleep)
+        except TryLater as later:
+            if not self._lenient or method != "GET" or _ESSENTIAL.fullmatch(path):
+                raise
+            at_length(lambda: self._asked("myself", None, "GET", None), self._sleep)
+            self.unanswered[path] = str(later)
+            return Reply(status=_NO_ANSWER, says=str(later))
 
     def _asked(self, path: str, params: Mapping[str, str] | None, method: str, body: Any) -> Reply:
         more = {} if body is None else {"body": body}
@@ -124,9 +150,11 @@ class Enquiry:
             self.date = None
 
 
-def enquire(site: Site, keeper: Keeper, sleep: Callable[[float], None] = time.sleep) -> Enquiry:
+def enquire(
+    site: Site, keeper: Keeper, sleep: Callable[[float], None] = time.sleep, *, lenient: bool = False
+) -> Enquiry:
     """Open a conversation with a site; nothing is asked yet."""
-    return Enquiry(site, connect(site, keeper, sleep=sleep), sleep)
+    return Enquiry(site, connect(site, keeper, sleep=sleep), sleep, lenient=lenient)
 
 
 def introduced(enquiry: Enquiry) -> Mapping[str, Any]:
@@ -135,8 +163,8 @@ def introduced(enquiry: Enquiry) -> Mapping[str, Any]:
     who = mapping(reply.told)
     if not reply.yes or not (plain(who.get("accountId")) or plain(who.get("name"))):
         raise Refused(
-            f"Jira does not accept the credentials of [sites.{enquiry.site.name}] (it answered {reply.status}); "
-            "make a new token, and put it where the old one stands"
+            f"Jira at {enquiry.settings.url} does not accept these credentials (it answered {reply.status}): make a "
+            "new token, or check the e-mail address that it belongs to"
         )
     return who
 

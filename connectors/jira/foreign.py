@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -39,14 +39,13 @@ class Chance(IntEnum):
 class Ours:
     """What our writes change at one site, in Jira's spellings, lower case.
 
-    `fields`: every spelling of a field that we set → its id. `gives`: field id → the values we set, by id and by name;
-    a field that is not here may get any. `projects`: ids of the projects we write in (None: all), `desks` those with a
-    portal. `outsiders`: fields that hold people or organizations outside.
+    `fields`: every spelling of a field that we set → its id; to which value is not to be foretold, for coming down
+    gives back whatever was there before. Without any, we write notes alone. `projects`: ids of the projects we write in
+    (None: all), `desks` those with a portal. `outsiders`: fields that hold people or organizations outside.
     """
 
     account: str
     fields: Mapping[str, str]
-    gives: Mapping[str, frozenset[str]] = field(default_factory=dict)
     moves: bool = False
     links: bool = False
     projects: frozenset[str] | None = None
@@ -56,6 +55,10 @@ class Ours:
     def sets(self, spelling: str | None) -> str | None:
         """Return the id of the field, if we set it."""
         return self.fields.get((spelling or "").casefold())
+
+    def note_alone(self) -> Ours:
+        """Return what is left of our writes where we only write notes."""
+        return replace(self, fields={}, moves=False, links=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +109,7 @@ def findings(rules: Iterable[Rule], ours: Ours) -> Iterator[Finding]:
         if chance is Chance.NO:
             continue
         if heard := [how for action in rule.actions if (how := _heard(action, rule, ours))]:
-            yield _hears(rule, chance, heard)
+            yield _hears(rule, chance, heard, by_notes=starts(rule, ours.note_alone()) is not Chance.NO)
         if fought := sorted({what for action in rule.actions for what in _fought(action, ours)}):
             certain = chance is Chance.SURELY and all(action.certain for action in rule.actions)
             yield _fights(rule, fought, Grade.PROBLEM if certain else Grade.WARNING)
@@ -118,7 +121,7 @@ def starts(rule: Rule, ours: Ours) -> Chance:
         return Chance.NO
     chance = _triggered(rule.trigger, ours)
     for condition in rule.conditions:
-        chance = min(chance, _holds(condition, rule, ours))
+        chance = min(chance, _holds(condition, ours))
     return chance
 
 
@@ -165,11 +168,14 @@ def _triggered(trigger: Part, ours: Ours) -> Chance:
     kind = trigger.kind.removeprefix(_EVENT) if trigger.kind.startswith(_EVENT) else trigger.kind
     if kind == "jira.issue.field.changed":
         watched = list(_spellings(mapping(trigger.value).get("fields")))
-        return Chance.SURELY if not watched or any(map(ours.sets, watched)) else Chance.NO
+        every = not watched and bool(ours.fields)
+        return Chance.SURELY if every or any(map(ours.sets, watched)) else Chance.NO
+    if kind == "updated" and not ours.fields:
+        return Chance.MAYBE  # no page says whether a comment alone counts as an update
     surely = {
         "updated": True,
         "commented": True,
-        "jira.issue.property.updated": True,
+        "jira.issue.property.updated": bool(ours.fields),
         "assigned": ours.sets(ASSIGNEE) is not None,
         "created": ours.links,
         "linked": ours.links,
@@ -184,20 +190,9 @@ def _triggered(trigger: Part, ours: Ours) -> Chance:
     return Chance.NO if _ELSEWHERE.search(trigger.kind.casefold()) else Chance.MAYBE
 
 
-def _holds(condition: Part, rule: Rule, ours: Ours) -> Chance:
-    value = mapping(condition.value)
-    if condition.kind == "jira.user.condition":
-        return Chance.NO if _spares_us(value, ours) else Chance.MAYBE
-    if condition.kind == "jira.issue.condition" and rule.trigger.kind == "jira.issue.field.changed":
-        name = next(_spellings([value.get("selectedField")]), None)
-        given, wanted = ours.gives.get(ours.sets(name) or ""), list(_spellings([value.get("compareValue")]))
-        equal = plain(value.get("comparison")) in ("EQUALS", "IS", None)
-        changed = ours.sets(name) in [
-            ours.sets(other) for other in _spellings(mapping(rule.trigger.value).get("fields"))
-        ]
-        if given and wanted and equal and changed and not given & {word.casefold() for word in wanted}:
-            return Chance.NO
-    return Chance.MAYBE
+def _holds(condition: Part, ours: Ours) -> Chance:
+    spared = condition.kind == "jira.user.condition" and _spares_us(mapping(condition.value), ours)
+    return Chance.NO if spared else Chance.MAYBE
 
 
 def _spares_us(value: Mapping[str, Any], ours: Ours) -> bool:
@@ -251,7 +246,7 @@ def _spellings(listed: object) -> Iterator[str]:
             yield word
 
 
-def _hears(rule: Rule, chance: Chance, heard: Iterable[str]) -> Finding:
+def _hears(rule: Rule, chance: Chance, heard: Iterable[str], *, by_notes: bool) -> Finding:
     name = f"customer-hears:automation:{rule.id}"
     when = "after our writes" if chance is Chance.SURELY else "after some of our writes, perhaps"
     return Finding(
@@ -261,6 +256,7 @@ def _hears(rule: Rule, chance: Chance, heard: Iterable[str]) -> Finding:
         says=f"The automation rule {rule.name!r} {' and '.join(dict.fromkeys(heard))} {when}.",
         cure=f"{_spare(rule)}, or accept it: accepts = [{json.dumps(name)}].",
         customer_hears=True,
+        heard_by_notes=by_notes,
     )
 
 

@@ -18,6 +18,7 @@ from connectors.jira.values import identity, mapping, plain
 from connectors.upkeep import Done, Step
 
 NAME = "Escalation level"
+_UNDO = f"⚙ → Work items → Fields → {NAME!r} → Move to trash."
 ADMINS = "Jira administrator (global permission Administer Jira)"
 PROJECT_ADMINS = "project administrator"
 
@@ -82,8 +83,9 @@ def _would(enquiry: Enquiry) -> Step:
     return Step(
         name="level-field",
         done=Done.WOULD_CREATE,
-        says=f"There is no field {NAME!r}; it would be made as {kind}. The label shows the level without it, too.",
+        says=f"The field {NAME!r}, {kind}; its id belongs into level_field. The label shows the level without it, too.",
         role=ADMINS,
+        undo=_UNDO,
     )
 
 
@@ -94,7 +96,7 @@ def _there(enquiry: Enquiry, field: LevelField) -> Step:
         done=Done.CREATED if field.made else Done.THERE,
         says=f"The field {field.id} shows the level.",
         role=ADMINS,
-        undo=f"⚙ → Work items → Fields → {NAME!r} → Move to trash." if field.made else "",
+        undo=_UNDO if field.made else "",
         settings={} if told else {"level_field": field.id},
     )
 
@@ -126,14 +128,14 @@ def _options(enquiry: Enquiry, field: LevelField, levels: int, dry: bool) -> Ste
     words = ", ".join(_option(level) for level in missing)
     if not missing:
         return Step(done=Done.THERE, says=f"Every level up to {levels} has an option.", **about)
+    undo = f"⚙ → Work items → Fields → {NAME!r} → Contexts → Edit options → delete {words}."
     if dry:
-        return Step(done=Done.WOULD_REPAIR, says=f"The options {words} would be added.", **about)
+        return Step(done=Done.WOULD_REPAIR, says=f"The options {words} would be added.", undo=undo, **about)
     body = {"options": [{"value": _option(level)} for level in missing]}
     reply = enquiry.ask(path, method="POST", body=body)
     if not reply.yes:
         return Step(done=Done.BY_HAND, **_unseen_options(about, levels))
     done = Done.CREATED if field.made else Done.REPAIRED
-    undo = f"⚙ → Work items → Fields → {NAME!r} → Contexts → Edit options → delete {words}."
     return Step(done=done, says=f"The options {words} were added.", undo=undo, **about)
 
 

@@ -36,7 +36,7 @@ class PretendSite(Network):
     """All of one site's state. The caller holds its lock.
 
     Knobs: `internal_turns_public` (notes leak), `must_be_assigned` (nobody may be unassigned), `most_comments` (413
-    beyond), `partial_edits` (a bad field does not keep the others of a PUT from being written).
+    beyond), `partial_edits` (a bad field does not keep the others of a PUT from being written), `plan` (what is paid).
     """
 
     def __init__(self, deployment: str, clock: Callable[[], datetime]) -> None:
@@ -44,6 +44,7 @@ class PretendSite(Network):
         self.internal_turns_public = False
         self.must_be_assigned = False
         self.partial_edits = False
+        self.plan = "PAID"
         self.most_comments = 5_000
         self._numbers = itertools.count(10_001)
         self._changes = itertools.count(50_001)

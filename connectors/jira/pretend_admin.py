@@ -107,7 +107,7 @@ def put_on_screen(asked: Asked) -> Answer:
 def licence(asked: Asked) -> Answer:
     """Say what is licensed."""
     asked.only_cloud()
-    plans = [{"id": name, "plan": "PAID"} for name in ("jira-software", "jira-servicedesk")]
+    plans = [{"id": name, "plan": asked.site.plan} for name in ("jira-software", "jira-servicedesk")]
     return 200, {"applications": plans}
 
 

@@ -39,7 +39,7 @@ def add_comment(asked: Asked) -> Answer:
     issue, body = asked.issue, asked.json
     text = asked.text(body.get("body"))
     _must_be_allowed(asked, issue)
-    internal = _internal(body) and asked.site.is_desk(issue) and not asked.site.internal_turns_public
+    internal = _internal(body) and not asked.site.internal_turns_public
     kept = [item for item in body.get("properties", ()) if item["key"] != "sd.public.comment"]
     more = {"properties": kept, "visibility": body.get("visibility")}
     said = asked.site.say(issue, asked.who, text, public=not internal, **more)
@@ -54,7 +54,7 @@ def rewrite_comment(asked: Asked) -> Answer:
     must_be_open(issue)
     said |= {"body": asked.text(body.get("body")), "updated": asked.site.stamp()}
     if "properties" in body:
-        said["public"] = not (_internal(body) and asked.site.is_desk(issue)) or asked.site.internal_turns_public
+        said["public"] = not _internal(body) or asked.site.internal_turns_public
     issue["edits"] += 1
     asked.herald.rewrote(issue, said)
     return 200, _shown(asked, issue, said)

@@ -114,7 +114,7 @@ def _plain(word: str) -> str:
 def _sortable(name: str, issue: Mapping[str, Any]) -> Any:
     if name in ("key", "id"):
         return int(issue["id"])
-    return issue.get(name) or ""
+    return issue.get("indexed" if name == "updated" and "indexed" in issue else name) or ""  # as search knows it
 
 
 def _compared(how: str, kept: datetime, asked: datetime) -> bool:

@@ -29,8 +29,8 @@ class Network(Shapes):
     """A site's issues beside each other.
 
     `unindexed` are ids that search does not know yet, which new ones are while `index_lags`. `unlicensed` people cannot
-    have a request, and the list of assignable people does not tell. An administrator can switch `linking` off. `moved`
-    are keys that issues had before.
+    have a request, and the list of assignable people does not tell. An issue's `indexed` is the change that search
+    knows. An administrator can switch `linking` off. `moved` are keys that issues had before.
     """
 
     def __init__(self, deployment: str, clock: Callable[[], datetime]) -> None:
@@ -132,6 +132,6 @@ class Network(Shapes):
             "priority": lambda issue: [issue["priority"], PRIORITIES[issue["priority"]]],
             "issuetype": lambda issue: [issue["type"]],
             "resolution": lambda issue: [issue["resolution"]["name"]] if issue["resolution"] else None,
-            "updated": lambda issue: issue["updated"],
+            "updated": lambda issue: issue.get("indexed", issue["updated"]),
             "created": lambda issue: issue["created"],
         }

@@ -136,12 +136,12 @@ class Shapes:
         shown |= {"self": f"{self.url}/rest/api/2/issue/{issue['id']}/comment/{said['id']}"}
         shown |= {"author": self.user(said["who"]), "updateAuthor": self.user(said["who"])}
         if self.cloud:
-            shown["jsdPublic"] = said["public"]
+            shown["jsdPublic"] = said["public"] or not self.is_desk(issue)  # documented: true where no portal shows it
         if said.get("visibility"):
             shown["visibility"] = said["visibility"]
         if properties:
             internal = {"key": "sd.public.comment", "value": {"internal": True}}
-            kept = [] if said["public"] or not self.is_desk(issue) else [internal]
+            kept = [] if said["public"] else [internal]
             shown["properties"] = [*kept, *said.get("properties", ())]
         return shown
 

@@ -150,14 +150,17 @@ class AppHooks:
         made = mapping(results[0]) if isinstance(results, list) and results else {}
         if reply.yes and not identity(made.get("createdWebhookId")):  # refused inside an answer that says 200
             return Reply(status=400, says=f"Jira says: {'; '.join(sorted(_texts(made.get('errors')))) or 'no reason'}")
-        if reply.yes and hook.id.isdecimal():
-            self._enquiry.ask(self.path, method="DELETE", body={"webhookIds": [int(hook.id)]})
+        if reply.yes and hook.id:
+            self.delete([hook])
         return reply
+
+    def delete(self, hooks: Iterable[Hook]) -> Reply:
+        """Delete webhooks of the app."""
+        return self._enquiry.ask(self.path, method="DELETE", body={"webhookIds": _numbers(hooks)})
 
     def refresh(self, hooks: Iterable[Hook]) -> Reply:
         """Let webhooks live for another 30 days."""
-        ids = [int(hook.id) for hook in hooks if hook.id.isdecimal()]
-        return self._enquiry.ask(f"{self.path}/refresh", method="PUT", body={"webhookIds": ids})
+        return self._enquiry.ask(f"{self.path}/refresh", method="PUT", body={"webhookIds": _numbers(hooks)})
 
 
 def registry(enquiry: Enquiry) -> Registry | Reply:
@@ -197,6 +200,10 @@ def left_out(jql: str, projects: Iterable[str]) -> frozenset[str] | None:
         return None
     through = {word.strip().strip("\"'").casefold() for word in found[1].split(",")}
     return frozenset(key for key in projects if key.casefold() not in through)
+
+
+def _numbers(hooks: Iterable[Hook]) -> list[int]:
+    return [int(hook.id) for hook in hooks if hook.id.isdecimal()]
 
 
 def _texts(listed: object) -> frozenset[str]:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from connectors.limits import Pace, Window
 from connectors.oauth import OAuthSettings, one_way
-from connectors.site import Site, on_loopback
+from connectors.site import Site, bare, on_loopback
 from policies.model import Priority, Status
 
 SLA = "sla"
@@ -105,11 +105,11 @@ class JiraSettings(OAuthSettings):
             return None
         parts = urlsplit(url)
         if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError(f"url: expected the site's base address, such as https://acme.atlassian.net, got {url!r}")
+            raise ValueError(f"url: expected a base address, such as https://acme.atlassian.net, got {bare(url)!r}")
         if parts.username or parts.password:
             raise ValueError("url: expected an address without a user name, got one with it; secrets stand elsewhere")
         if parts.scheme == "http" and not on_loopback(parts.hostname):
-            raise ValueError(f"url: expected https:// (http:// only on loopback), got {url!r}")
+            raise ValueError(f"url: expected https:// (http:// only on loopback), got {bare(url)!r}")
         return url.rstrip("/")
 
     @field_validator("timezone")

@@ -9,11 +9,10 @@ import secrets as random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 from pydantic import SecretStr
 
-from connectors.contract import Keeper
+from connectors.contract import Keeper, Refused
 from connectors.jira import levels
 from connectors.jira.discovery import Project
 from connectors.jira.enquiry import Enquiry, Reply, enquire, introduced
@@ -44,6 +43,8 @@ def as_admin(settings: SiteSettings, email: str | None, token: SecretStr) -> Sit
         raise TypeError(f"expected the settings of a Jira site, got those of a {settings.vendor} site")
     ours: dict[str, object] = {"account": None, "api_url": None, "grant": "client_credentials"}
     ours |= dict.fromkeys(("client_id", "client_secret", "personal_token"))
+    if settings.cloud and not (email or settings.email):
+        raise Refused("Jira takes an API token only with its owner's e-mail address: --as, or $STEPLADDER_SETUP_EMAIL")
     theirs = {"email": email or settings.email, "token": token} if settings.cloud else {"personal_token": token}
     return settings.model_copy(update=ours | theirs)
 
@@ -75,10 +76,10 @@ def _webhook(enquiry: Enquiry, uses: Uses, dry: bool) -> Iterator[Step]:
     if isinstance(interface, Reply):
         yield _by_hand(enquiry, uses, uses.hook, interface, dry)
         return
-    yield _registered(enquiry, interface, uses, uses.hook, dry)
+    yield from _registered(enquiry, interface, uses, uses.hook, dry)
 
 
-def _registered(enquiry: Enquiry, interface: Registry, uses: Uses, address: str, dry: bool) -> Step:
+def _registered(enquiry: Enquiry, interface: Registry, uses: Uses, address: str, dry: bool) -> Iterator[Step]:
     wanted = Hook(
         id="",
         name=_name(enquiry.site),
@@ -86,56 +87,85 @@ def _registered(enquiry: Enquiry, interface: Registry, uses: Uses, address: str,
         events=frozenset(interface.wanted),
         jql=_filter(enquiry, uses, needed=isinstance(interface, AppHooks)),
     )
-    ours = _ours(interface.read(), wanted)
-    faults = _faults(enquiry, interface, uses, ours, wanted) if ours is not None else ()
+    judged = [(hook, _faults(enquiry, interface, uses, hook, wanted)) for hook in _ours(interface.read(), wanted)]
+    ours, faults = min(judged, key=lambda one: len(one[1]), default=(None, ()))
+    what = f"A webhook to {address}" if ours is None else f"The webhook {', '.join(faults)}"
     if ours is not None and not faults:
-        return _step(Done.THERE, f"The webhook sends {len(ours.events)} kinds of events to {address}.", interface)
-    what = f"There was no webhook for {address}" if ours is None else f"The webhook {', '.join(faults)}"
-    if dry:
+        yield _step(Done.THERE, f"The webhook sends {len(ours.events)} kinds of events to {address}.", interface)
+    elif dry:
+        if _secret(settings_of(enquiry.site))[1] and not isinstance(interface, AppHooks):
+            yield _new_secret({}, dry)
         done = Done.WOULD_CREATE if ours is None else Done.WOULD_REPAIR
-        return _step(done, f"{what}; it would be {'made' if ours is None else 'mended'}.", interface)
-    return _write(enquiry, interface, wanted, ours, what)
+        yield _step(done, f"{what}{_sends(wanted) if ours is None else '; it would be mended.'}", interface)
+    else:
+        yield from _write(enquiry, interface, wanted, ours, what)
+    if again := [hook for hook, _ in judged if hook is not ours and hook.enabled]:
+        yield _again(interface, again, dry)
 
 
-def _write(enquiry: Enquiry, interface: Registry, wanted: Hook, ours: Hook | None, what: str) -> Step:
+def _write(enquiry: Enquiry, interface: Registry, wanted: Hook, ours: Hook | None, what: str) -> Iterator[Step]:
     secret, new = _secret(settings_of(enquiry.site))
-    if isinstance(interface, AppHooks):
-        new = {}  # its deliveries are proven by the app's client secret
+    if new and not isinstance(interface, AppHooks):  # an app's deliveries are proven by its client secret
+        yield _new_secret(new, dry=False)
     if ours is not None:
         jql = wanted.jql if left_out(ours.jql, ()) is not None else ours.jql  # a person's own filter stays
         wanted = replace(wanted, id=ours.id, name=ours.name or wanted.name, jql=jql, events=wanted.events | ours.events)
     reply = interface.write(wanted, secret)
-    if not reply.yes:
-        return _step(Done.FAILED, f"{what}, and Jira did not take it: {reply.says}", interface)
-    done = Done.CREATED if ours is None else Done.REPAIRED
-    word = "made" if ours is None else "mended"
-    return _step(
-        done, f"{what}; it was {word}, and sends {len(wanted.events)} kinds of events.", interface, secrets=new
+    done, told = (Done.CREATED, _sends(wanted)) if ours is None else (Done.REPAIRED, "; it was mended.")
+    if reply.yes:
+        yield _step(done, f"{what}{told}", interface)
+    else:
+        yield _step(Done.FAILED, f"{what}: Jira did not take it: {reply.says}", interface)
+
+
+def _sends(wanted: Hook) -> str:
+    return f", {len(wanted.events)} kinds of events."
+
+
+def _new_secret(new: dict[str, SecretStr], dry: bool) -> Step:
+    return Step(
+        name="webhook-secret",
+        done=Done.WOULD_CREATE if dry else Done.CREATED,
+        says="A secret for the webhook to sign with, kept as webhook_secrets in secrets.toml.",
+        role="nobody in Jira is asked",
+        undo="Take it out of secrets.toml.",
+        secrets=new,
     )
 
 
-def _step(done: Done, says: str, interface: Registry, **more: Any) -> Step:
+def _again(interface: Registry, hooks: list[Hook], dry: bool) -> Step:
+    """Tell of more webhooks to the same address; those of an OAuth app, which nobody made by hand, are deleted."""
+    names = ", ".join(f"“{hook.name or hook.id}”" for hook in hooks)
+    says = f"More than one webhook sends to {hooks[0].url}, so everything is told twice: {names}"
+    if not isinstance(interface, AppHooks):
+        clicks = (f"⚙ → System → WebHooks → {names} → Delete",)
+        return Step(name="webhook-again", done=Done.BY_HAND, says=f"{says}.", role=ADMINS, by_hand=clicks)
+    role = "the OAuth app itself"
+    if dry:
+        says = f"{says}; the other would be deleted."
+        return Step(name="webhook-again", done=Done.WOULD_REPAIR, says=says, role=role)
+    reply = interface.delete(hooks)
+    says, done = (f"{says}; deleted.", Done.REPAIRED) if reply.yes else (f"{says}; {reply.says}", Done.FAILED)
+    return Step(name="webhook-again", done=done, says=says, role=role)
+
+
+def _step(done: Done, says: str, interface: Registry) -> Step:
     app = isinstance(interface, AppHooks)
     undo = {
         Done.CREATED: "Delete it: ⚙ → System → WebHooks." if not app else f"Delete it: DELETE {interface.path}.",
         Done.REPAIRED: "Edit it: ⚙ → System → WebHooks; what it was is told above." if not app else "",
     }
+    undo |= {Done.WOULD_CREATE: undo[Done.CREATED], Done.WOULD_REPAIR: undo[Done.REPAIRED]}
     role = "the OAuth app itself" if app else ADMINS
-    return Step(
-        name=_WEBHOOK,
-        done=done,
-        says=f"{says} {_APP_LIFE}" if app else says,
-        role=role,
-        undo=undo.get(done, ""),
-        **more,
-    )
+    says = f"{says} {_APP_LIFE}" if app else says
+    return Step(name=_WEBHOOK, done=done, says=says, role=role, undo=undo.get(done, ""))
 
 
-def _ours(listed: tuple[Hook, ...], wanted: Hook) -> Hook | None:
-    """Return our webhook: the one with our address, else the one that we gave our name."""
-    by_address = (hook for hook in listed if same_address(hook.url, wanted.url))
-    by_name = (hook for hook in listed if hook.name and hook.name == wanted.name)
-    return next(by_address, None) or next(by_name, None)
+def _ours(listed: tuple[Hook, ...], wanted: Hook) -> list[Hook]:
+    """Return our webhooks: those with our address, else the one that we gave our name."""
+    by_address = [hook for hook in listed if same_address(hook.url, wanted.url)]
+    by_name = [hook for hook in listed if hook.name and hook.name == wanted.name]
+    return by_address or by_name[:1]
 
 
 def _faults(enquiry: Enquiry, interface: Registry, uses: Uses, hook: Hook, wanted: Hook) -> tuple[str, ...]:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import requests
 
-from connectors.access import Access
+from connectors.access import Proofs, utc
 from connectors.calls import CREDENTIALS_PATIENCE, VendorAnswer, not_now, vendor_session
 from connectors.contract import Keeper, Refused, TryLater
-from connectors.endings import ends_at
 from connectors.jira.settings import JiraSettings, settings_of
 from connectors.oauth import redeem
 from connectors.site import Site, SiteSettings
@@ -35,33 +34,22 @@ _MEANS = {
 }
 
 
-def utc() -> datetime:
-    """Return the machine's time."""
-    return datetime.now(UTC)
-
-
-class Tokens:
+class Tokens(Proofs):
     """The `Authorization` of every request, kept fresh for all threads, and the address that it is good for."""
 
     def __init__(
         self, site: Site, keeper: Keeper, clock: Callable[[], float], now: Callable[[], datetime] = utc
     ) -> None:
-        self._settings = settings_of(site)
-        self._site, self._keeper = site.name, keeper
+        self._site, self._settings = site.name, settings_of(site)
+        super().__init__(site.name, self._settings, _token_url(self._settings), "", keeper, clock, now)
         self._lock = threading.Lock()
         self._mine = threading.local()
-        self._api = self._settings.api_url
-        self._access = None
-        if self._settings.client_id:
-            settings = self._settings
-            self._access = Access(site.name, settings, _token_url(settings), "", keeper, clock, now)
-        elif self._api is None:
-            self._api = self._settings.url
+        self._api = self._settings.api_url or (None if self._settings.client_id else self._settings.url)
 
     @property
     def asked(self) -> int:
         """How many requests for tokens and addresses this thread has sent."""
-        return (self._access.asked if self._access else 0) + getattr(self._mine, "asked", 0)
+        return super().asked + getattr(self._mine, "asked", 0)
 
     def api(self) -> str:
         """Return the address that the API is asked at; with OAuth it is looked up once. Raises TryLater."""
@@ -70,26 +58,12 @@ class Tokens:
                 self._api = f"{self._settings.gateway_url}/ex/jira/{self._cloud_id()}"
             return self._api
 
-    def authorize(self, session: requests.Session) -> None:
-        """Put the credentials of this moment on a session. Raises TryLater."""
+    def _authorize_by_hand(self, session: requests.Session) -> None:
         settings = self._settings
-        if self._access is not None:
-            session.headers["Authorization"] = f"Bearer {self._access.current()}"
-        elif settings.personal_token is not None:
+        if settings.personal_token is not None:
             session.headers["Authorization"] = f"Bearer {settings.personal_token.get_secret_value()}"
         elif settings.token is not None:
             session.auth = (settings.email or "", settings.token.get_secret_value())
-
-    def reject(self, session: requests.Session) -> bool:
-        """Hear that Jira did not accept this session's token; say whether a fresh one can be had."""
-        if self._access is None:
-            return False
-        self._access.reject(str(session.headers.get("Authorization", "")).removeprefix("Bearer "))
-        return True
-
-    def ends_at(self) -> datetime | None:
-        """Return when the credentials end, as far as that is known."""
-        return ends_at(self._settings, self._keeper.load(self._site) if self._settings.by_consent else {})
 
     def _cloud_id(self) -> str:
         if not self._settings.by_consent:  # an account of its own has one site, and that says who it is to anybody

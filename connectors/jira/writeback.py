@@ -1,8 +1,8 @@
 """A command as the Jira calls that carry it out, in order, and what is wrong with a policy's target. Pure.
 
-A service project's note is a call of its own: an internal comment inside the PUT is not documented, and a note that
-turned public would be read by the customer. Elsewhere fields and note travel in one PUT, which Jira applies as a whole,
-unless there is a transition or a linked issue between them: the note tells what was refused, and what was opened.
+The note is a call of its own, the last: an internal comment inside the PUT is not documented, and a note that turned
+public would be read by the customer. So it is in plain projects too, for an issue may be moved into a service project
+before the call is sent; and the note tells what was refused, and what was opened.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from connectors.contract import Alternative, Call
-from connectors.jira.notes import render
 from connectors.jira.picture import ATTRIBUTES, NAMED, level_tag, project_of
 from connectors.jira.settings import in_project, settings_of
 from connectors.jira.targets import faults, linked_of, pool_of
@@ -32,7 +31,7 @@ _Step = tuple[str, Mapping[str, JSON]]
 
 
 def plan(command: Command, ticket: Ticket, site: Site) -> tuple[Call, ...]:
-    """Return the calls in order: fields, transition, linked issue, watchers, note; some of them may be one."""
+    """Return the calls in order: fields, transition, linked issue, watchers, note."""
     if command.mode is Mode.OBSERVE:
         return ()
     site = in_project(site, project_of(ticket))
@@ -77,8 +76,6 @@ def edit_body(
     level = call.parts.get("level")
     if isinstance(level, int):
         update["labels"] = _labels(level, ticket)
-    if call.note is not None and "note" in call.parts:
-        update["comment"] = [{"add": {"body": render(call.note, call.told)}}]
     mark = {"op": call.key} | ({"level": level} if level is not None else {})
     mark |= {"assignee": picked} if picked is not None else {}
     body: dict[str, Any] = {"properties": [{"key": MARKER, "value": mark}]}
@@ -86,22 +83,19 @@ def edit_body(
 
 
 def _steps(command: Command, ticket: Ticket, site: Site) -> Iterator[_Step]:
-    portal = ticket.portal is not False  # unknown: as careful as if customers could read it
     acting = command.mode is Mode.ACT
     target: Target = command.target if acting and not command.restore else {}
     parts = _parts(command, ticket, site) if acting else {}
     moves = [name] if (name := _transition(target)) and command.take is Take.OWNERSHIP else []
     linked = linked_of(target, command.level)
-    apart = portal or bool(moves) or linked is not None
-    said = {"note": True} if command.note is not None else {}
-    if parts and apart:
+    if parts:
         yield EDIT, parts
     yield from ((TRANSITION, {"transition": name}) for name in moves)
     if linked is not None:
         yield LINK, {"linked_issue": linked}
     yield from ((WATCH, {"watchers": person}) for person in _watchers(target, command))
-    if last := {**({} if apart else parts), **said}:
-        yield COMMENT if portal else EDIT, last
+    if command.note is not None:
+        yield COMMENT, {"note": True}
 
 
 def _call(command: Command, number: int, verb: str, sets: Mapping[str, JSON], site: Site) -> Call:

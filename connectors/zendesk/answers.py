@@ -55,10 +55,8 @@ def fetched(
 ) -> Event:
     """Make the FETCHED event with the whole ticket; `organization`: its organization's fields, if they are known."""
     named = {**names, **people_and_groups(answer)}
-    staff = {f"user:{who}": named.get(f"user:{who}", who) for who in _staff(answer)}
-    ticket = picture(
-        mapping(answer, "ticket"), ref, replace(site, names={**names, **staff}), named, organization, whole=True
-    )
+    known = replace(site, names={**names, **dict(_sides(answer))})
+    ticket = picture(mapping(answer, "ticket"), ref, known, named, organization, whole=True)
     return Event(id=f"fetched:{now.isoformat()}", kind=Kind.FETCHED, at=now, received_at=now, ticket=ticket)
 
 
@@ -153,7 +151,7 @@ def failure(error: VendorAnswer | requests.RequestException, *, about_ticket: bo
             return Stale("somebody changed the ticket just now")
         return TryLater(str(error), after=_COLLISION_PATIENCE, site_wide=False)
     if error.status in (403, 404, 410):
-        return _hidden(error, sentence, about_ticket)
+        return _hidden(error, _sentence(said), about_ticket)
     if error.status == 413:
         return Refused(sentence, parts=frozenset({"note"}))
     details = mapping(said, "details")
@@ -163,13 +161,17 @@ def failure(error: VendorAnswer | requests.RequestException, *, about_ticket: bo
     return Refused(sentence, parts=frozenset(filter(None, parts)))
 
 
-def _hidden(error: VendorAnswer, sentence: str, about_ticket: bool) -> TryLater | Refused:
-    """Tell a thing that is not there for us from an account, an address or a network that is not let in at all."""
-    if "json" not in error.response.headers.get("Content-Type", ""):  # no such account, or our address is kept out
+def _hidden(error: VendorAnswer, sentence: str | None, about_ticket: bool) -> TryLater | Refused:
+    """Tell a thing that is not there for us from an account, an address or a network that is not let in at all.
+
+    Zendesk refuses in JSON and says `error`; a 403 without that is said by something that stands before it.
+    """
+    page = "json" not in error.response.headers.get("Content-Type", "")
+    if page or (error.status == 403 and sentence is None and about_ticket):
         cure = "check the site's url, and whether Zendesk lets our address in"
-        return TryLater(f"{error} with a page where an answer was expected: {cure}", after=CREDENTIALS_PATIENCE)
-    if error.status == 403 and (not about_ticket or "scope" in sentence):
-        return Forbidden(f"{sentence}: check our account's role and scopes", after=CREDENTIALS_PATIENCE)
+        return TryLater(f"{error} without Zendesk's words for a refusal: {cure}", after=CREDENTIALS_PATIENCE)
+    if error.status == 403 and (not about_ticket or "scope" in str(sentence)):
+        return Forbidden(f"{sentence or error}: check our account's role and scopes", after=CREDENTIALS_PATIENCE)
     if not about_ticket:
         return Refused(f"{error}: Zendesk does not have this")
     kind = Barred if error.status == 403 else Refused
@@ -185,10 +187,12 @@ def _moved(error: VendorAnswer) -> str:
     return f"{error}, sending us {where}: was the account renamed? put its new address into `url`"
 
 
-def _staff(answer: Mapping[str, Any]) -> Iterator[str]:
+def _sides(answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield on which side the people of an answer stand, as far as their role is told."""
     for user in objects(answer, "users"):
-        if plain(user.get("role")) in _STAFF and (who := identity(user.get("id"))):
-            yield who
+        role, who = plain(user.get("role")), identity(user.get("id"))
+        if role and who:
+            yield f"{'agent' if role in _STAFF else 'customer'}:{who}", who
 
 
 def _items(details: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -206,6 +210,7 @@ def _part(key: str, item: Mapping[str, Any]) -> str | None:
 
 def _sentence(said: Mapping[str, Any]) -> str | None:
     told = [text for _, item in _items(mapping(said, "details")) if (text := plain(item.get("description")))]
+    told += [text for item in objects(said, "errors") if (text := plain(item.get("title")))]  # as of webhooks
     error = mapping(said, "error")  # an older spelling: {"error": {"title": "Forbidden", "message": "…"}}
     words = (plain(said.get("description")), plain(error.get("message")), plain(error.get("title")))
     whole = "; ".join(told) or next(filter(None, words), None) or plain(said.get("error"))

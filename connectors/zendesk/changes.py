@@ -6,6 +6,7 @@ https://developer.zendesk.com/api-reference/ticketing/ticket-management/search/#
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,11 +19,13 @@ from connectors.zendesk.line import PAGE, Line
 from connectors.zendesk.picture import mapping, moment, objects, ticket_id
 from policies.model import TicketRef
 
+_log = logging.getLogger("stepladder.zendesk")
 _TRY_AGAIN = 86_400.0  # seconds; rights that we do not have are rarely given
 _EARLIER = 120  # seconds; a start must be one minute in the past by their clock, and ours may be fast
 _EXPORTED = 500  # tickets a page; they come whole
 _CURSOR_LIVES = 1800.0  # seconds; Zendesk says an hour
 _MOST_DELETED = 10  # pages; ten a minute may be asked
+_MOST_IDLE = 3  # pages in a row that tell nothing new, though Zendesk says that there is more
 
 _EXPORT_MISSES = (
     "Changes of the last minute are not told yet; the next question finds them.",
@@ -45,6 +48,9 @@ class _Search:
     begun: float
     found: dict[str, datetime] = field(default_factory=dict)
     cursor: str | None = None
+    cursors: set[str] = field(default_factory=set)
+    told: set[tuple[str, datetime]] = field(default_factory=set)
+    idle: int = 0
 
 
 class Changes:
@@ -56,23 +62,24 @@ class Changes:
         self._clock = clock
         self._lock = threading.Lock()
         self._search_until = float("-inf")  # we have been told that we may not export
+        self._exports = False  # we have done so; until then it is not known that we may
         self._sees_deleted = True
         self._restriction: str | None = None
         self._halfway: _Search | None = None
 
-    def since(self, since: datetime) -> Iterator[Changed]:
+    def since(self, since: datetime, before_page: Callable[[], None]) -> Iterator[Changed]:
         """Yield what changed at or after a moment, the earliest first. Raises TryLater; asked again, it goes on."""
         with self._lock:
-            found = self._exported(since) if self._may_export() else None
+            found = self._exported(since, before_page) if self._may_export() else None
             if found is None:
-                found = self._searched(since) | self._deleted(since)
+                found = self._searched(since, before_page) | self._deleted(since, before_page)
             self._halfway = None
         for number, at in sorted(found.items(), key=lambda item: (item[1], int(item[0]))):
             yield Changed(ref=TicketRef(vendor=self._vendor, site=self._site, id=number), at=at)
 
     def cannot_see(self) -> tuple[str, ...]:
         """Say what `since` misses, as far as our rights are known from asking."""
-        if self._may_export() and self._restriction is None:
+        if self._exports:
             return _EXPORT_MISSES
         limited = (_RESTRICTED.format(self._restriction),) if self._restriction else ()
         return _SEARCH_MISSES + (() if self._sees_deleted else (_BLIND_TO_DELETED,)) + limited
@@ -81,7 +88,7 @@ class Changes:
         return self._clock() >= self._search_until
 
     # --- the incremental export -------------------------------------------------------------------------
-    def _exported(self, since: datetime) -> Mapping[str, datetime] | None:
+    def _exported(self, since: datetime, before_page: Callable[[], None]) -> Mapping[str, datetime] | None:
         """Read the export; None if we may not. Its order is that of `generated_timestamp`, not of the changes."""
         path = "incremental/tickets/cursor"
         search = self._begun(path, since)
@@ -89,38 +96,38 @@ class Changes:
             # earlier than asked: so no start is too late for Zendesk, and what is too early is left out below
             start = {"start_time": max(0, int(since.timestamp()) - _EARLIER)}
             params: dict[str, Any] = {"cursor": search.cursor} if search.cursor else start
+            before_page()
             try:
                 page = self._ask(path, "tickets", per_page=_EXPORTED, **params)
             except Forbidden:
-                self._search_until = self._clock() + _TRY_AGAIN
+                self._search_until, self._exports = self._clock() + _TRY_AGAIN, False
                 return None
-            for item in objects(page, "tickets"):
-                self._keep(search, item, _when(item))
-            search.cursor = _text(page.get("after_cursor"))
-            if page.get("end_of_stream") is not False or search.cursor is None:
-                self._restriction = None
+            new = [self._keep(search, item, _when(item)) for item in objects(page, "tickets")]
+            if page.get("end_of_stream") is not False or not self._goes_on(search, page.get("after_cursor"), any(new)):
+                self._restriction, self._exports = None, True
                 return search.found
 
     # --- the search -------------------------------------------------------------------------------------
-    def _searched(self, since: datetime) -> dict[str, datetime]:
+    def _searched(self, since: datetime, before_page: Callable[[], None]) -> dict[str, datetime]:
         search = self._begun("search/export", since)
         self._look_at_ourselves()
         asked = {"query": f"updated>={since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", "filter[type]": "ticket"}
         while True:
             after = {"page[after]": search.cursor} if search.cursor else {}
             params = {**asked, "page[size]": PAGE, **after}
+            before_page()
             page = self._ask(search.path, "results", **params)
-            for item in objects(page, "results"):
-                self._keep(search, item, moment(item.get("updated_at")))
-            search.cursor = _text(mapping(page, "meta").get("after_cursor"))
-            if not mapping(page, "meta").get("has_more") or search.cursor is None:
+            new = [self._keep(search, item, moment(item.get("updated_at"))) for item in objects(page, "results")]
+            meta = mapping(page, "meta")
+            if not meta.get("has_more") or not self._goes_on(search, meta.get("after_cursor"), any(new)):
                 return search.found
 
-    def _deleted(self, since: datetime) -> dict[str, datetime]:
+    def _deleted(self, since: datetime, before_page: Callable[[], None]) -> dict[str, datetime]:
         """Return the tickets that were deleted since then, as far as we may know."""
         search = _Search(path="deleted_tickets", since=since, begun=self._clock())
         for number in range(1, _MOST_DELETED + 1):
             params = {"sort_by": "deleted_at", "sort_order": "desc", "per_page": PAGE, "page": number}
+            before_page()
             try:
                 page = self._ask(search.path, "deleted_tickets", **params)
             except Forbidden:
@@ -155,10 +162,28 @@ class Changes:
             self._halfway = None
             raise TryLater(str(refused), site_wide=False) from refused
 
-    def _keep(self, search: _Search, item: Mapping[str, Any], at: datetime | None) -> None:
+    def _keep(self, search: _Search, item: Mapping[str, Any], at: datetime | None) -> bool:
+        """Keep a change, if it is one since then; say whether it was not told before."""
         number = ticket_id(item.get("id"))
-        if number is not None and at is not None and at >= search.since.replace(microsecond=0):
+        if number is None or at is None:
+            return False
+        if at >= search.since.replace(microsecond=0):
             search.found[number] = max(at, search.found.get(number, at))
+        new = (number, at) not in search.told
+        search.told.add((number, at))
+        return new
+
+    def _goes_on(self, search: _Search, cursor: object, new: bool) -> bool:
+        """Say whether there is a next page: not where its cursor was there before, or pages bring nothing new."""
+        search.cursor = _text(cursor)
+        search.idle = 0 if new else search.idle + 1
+        if search.cursor is None:
+            return False
+        if search.cursor in search.cursors or search.idle >= _MOST_IDLE:
+            _log.warning("zendesk.list_cut site=%s list=%s pages=%s", self._site, search.path, len(search.cursors) + 1)
+            return False
+        search.cursors.add(search.cursor)
+        return True
 
 
 def _when(item: Mapping[str, Any]) -> datetime | None:

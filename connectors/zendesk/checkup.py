@@ -1,26 +1,30 @@
 """What is wrong at a Zendesk account, and who would hear of our writes, as findings. It only reads.
 
-Each group of checks is a pure function over what was read; what we may not see is told as unknown, with who can look.
+Each group of checks is a pure function over what was read; what we may not see, or is not answered, is told as unknown.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import cast
 
+from connectors.access import kept_of
 from connectors.contract import Keeper, Refused, TryLater
 from connectors.endings import ending
 from connectors.site import Site
 from connectors.upkeep import Finding, Grade, Uses
-from connectors.zendesk.checkup_names import Lists, names, sees
-from connectors.zendesk.foreign import writes
-from connectors.zendesk.office import BY_TRIGGER, SUBSCRIPTIONS, Denied, JSONObject, Office, office, own_webhooks
+from connectors.zendesk.asking import WE, Asking
+from connectors.zendesk.checkup_names import Lists, names
+from connectors.zendesk.checkup_readers import opens, others, sees
+from connectors.zendesk.foreign import Write, writes
+from connectors.zendesk.office import BY_TRIGGER, SUBSCRIPTIONS, Denied, JSONObject, Office, own_webhooks
 from connectors.zendesk.picture import identity, mapping, moment, plain
-from connectors.zendesk.rules import automations, promises, tells_others, triggers
+from connectors.zendesk.rules import automations, promises, triggers
 from connectors.zendesk.settings import ZendeskSettings
 
 _PEOPLE = "Admin Center → People → Team → Team members"
@@ -35,26 +39,37 @@ _DELIVERED = frozenset({"success", "accepted"})
 def examine(
     site: Site, keeper: Keeper, uses: Uses, now: datetime, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[Finding]:
-    """Yield what there is to say about an account. Raises TryLater or Refused if nobody answers."""
+    """Yield what there is to say about an account. Raises TryLater or Refused if it does not say who we are."""
     settings, began = cast(ZendeskSettings, site.settings), time.monotonic()
-    with office(site, keeper, sleep) as asked:
+    with closing(Asking(site, keeper, sleep)) as asked:
         me = _we(asked)
         here = now + timedelta(seconds=time.monotonic() - began)
         yield from clock(asked.there_at, here)
         account = str(identity(me.get("id")))
         yield from credentials(me, settings, now)
         yield from _expiry(asked, site, keeper, now)
-        yield from webhooks(asked.seen("webhooks"), partial(_failures, asked), uses.hook, site)
+        hooks = asked.seen("webhooks")
+        yield from webhooks(hooks, partial(_failures, asked), uses.hook, site)
         lists = Lists(asked, settings.level_field)
         yield from names(lists, uses, site)
-        yield from _rules(asked, lists, uses, site, settings.account or account)
+        level_field = identity(lists.level_field.get("id")) if lists.level_field else settings.level_field
+        moves = writes(uses, level_field, settings.account or account, lists.find)
+        rules = asked.seen("triggers", active="true")
+        yield from _judged("trigger", rules, triggers, moves, site.name, level_field)
+        yield from others(rules or (), moves, hooks, uses.hook, site.name)
+        listed = asked.seen("automations", active="true")
+        yield from _judged("automation", listed, automations, moves, site.name, level_field)
+        yield from _promises(asked.seen("slas/policies"), moves)
+        yield from sees(asked.seen("sharing_agreements"))
+        yield from opens(lists.people)
+        yield from asked.unanswered()
 
 
 # --- who we are ---------------------------------------------------------------------------------------------
 def _we(asked: Office) -> JSONObject:
     """Return who we are. Zendesk answers a stranger, too: with nobody."""
     try:
-        me = mapping(asked.get("users/me"), "user")
+        me = mapping(asked.get(WE), "user")
     except Denied as denied:
         raise Refused(f"Zendesk does not show us who we are: {denied}") from denied
     if identity(me.get("id")) is None:
@@ -106,7 +121,7 @@ def _expiry(asked: Office, site: Site, keeper: Keeper, now: datetime) -> Iterato
     settings = cast(ZendeskSettings, site.settings)
     if settings.token is not None:
         yield _api_token(now)
-    elif (end := ending(settings, keeper.load(site.name), now)) is not None:
+    elif (end := ending(settings, kept_of(site.name, settings, keeper), now)) is not None:
         grade = Grade.PROBLEM if end.alarm else Grade.WARNING
         yield _credentials("expiry", grade, end.says, "Renew them before that day")
     try:
@@ -169,7 +184,7 @@ class Failures:
     """How the last deliveries of a webhook ended, as Zendesk keeps it for seven days."""
 
     of: int
-    failed: tuple[str, ...]  # their states
+    failed: tuple[str, ...]  # their states, with the number that was answered
     last: str = ""
 
 
@@ -182,7 +197,12 @@ def _failures(asked: Office, number: str) -> Failures:
     found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     bad = [one for one in found if str(one.get("status")) not in _DELIVERED]
     last = max((str(one.get("latest_completed_at") or "") for one in bad), default="")
-    return Failures(len(found), tuple(str(one.get("status")) for one in bad), last)
+    return Failures(len(found), tuple(_ended(one) for one in bad), last)
+
+
+def _ended(one: JSONObject) -> str:
+    code = one.get("status_code")
+    return f"{one.get('status')}{f': answered {code}' if isinstance(code, int) and code > 0 else ''}"
 
 
 def webhooks(
@@ -193,7 +213,7 @@ def webhooks(
         says = "The site has no webhook secret: every delivery is refused."
         yield _webhook("secret", Grade.PROBLEM, says, f"`stepladder setup {site.name}`, or {_WEBHOOKS} → Reveal secret")
     if listed is None:
-        says = "Our account may not see the webhooks; only administrators may."
+        says = "Zendesk did not show us its webhooks; only administrators may see them."
         yield _webhook(
             "unseen", Grade.UNKNOWN, says, f"An administrator looks at {_WEBHOOKS}, or runs `stepladder setup`"
         )
@@ -228,6 +248,8 @@ def _one_webhook(
         states = ", ".join(sorted(set(ended.failed)))
         says = f"{len(ended.failed)} of the last {ended.of} deliveries failed ({states}), the last at {ended.last}."
         cure = f"{_WEBHOOKS} → {title} → Activity; is this Stepladder reachable from the internet?"
+        if any("answered 401" in state for state in ended.failed):
+            cure = f"401 is ours: the secret it runs with is another. Start `serve` again after {mend}"
         found.append(_webhook("failures", Grade.WARNING, says, cure))
     yield from found
     if not found:
@@ -239,27 +261,32 @@ def _webhook(what: str, grade: Grade, says: str, cure: str = "") -> Finding:
 
 
 # --- the account's own rules --------------------------------------------------------------------------------
-def _rules(asked: Office, lists: Lists, uses: Uses, site: Site, account: str) -> Iterator[Finding]:
-    level_field = identity(lists.level_field.get("id")) if lists.level_field else None
-    moves = writes(uses, level_field, account, lists.find)
-    for kind, judge in (("trigger", triggers), ("automation", automations)):
-        listed = asked.seen(f"{kind}s", active="true")
-        if listed is None:
-            says = f"Our account may not see the {kind}s, so nobody knows who would hear of our writes."
-            cure = f"`stepladder doctor {site.name}` with an administrator's token ($STEPLADDER_SETUP_TOKEN)"
-            yield _unseen("vendor-rules", kind, says, cure)
-            continue
-        found = list(judge(listed, moves, site.name, level_field))
-        yield from found or [_fine(kind, "vendor-rules", f"None of {len(listed)} {kind}s concerns our writes.")]
-        if kind == "trigger" and (told := tells_others(listed, moves, None)):
-            says = f"{len(told)} triggers tell other systems of our writes: {', '.join(told[:5])}."
-            yield Finding(name="vendor-rules:others", check="vendor-rules", grade=Grade.NOTE, says=says)
-    policies = asked.seen("slas/policies")
+def _judged(
+    kind: str,
+    listed: list[JSONObject] | None,
+    judge: Callable[..., Iterator[Finding]],
+    moves: Sequence[Write],
+    site: str,
+    level_field: str | None,
+) -> Iterator[Finding]:
+    if listed is None:
+        says = (
+            f"Zendesk did not show us its {kind}s. If one of them mails customers because of our writes, or undoes "
+            "them, nobody knows it: until somebody looks, we write all the same."
+        )
+        cure = f"`stepladder doctor {site}` with an administrator's token ($STEPLADDER_SETUP_TOKEN)"
+        yield _unseen("vendor-rules", kind, says, cure)
+        return
+    found = list(judge(listed, moves, site, level_field))
+    yield from found or [_fine(kind, "vendor-rules", f"None of {len(listed)} {kind}s concerns our writes.")]
+
+
+def _promises(policies: list[JSONObject] | None, moves: Sequence[Write]) -> Iterator[Finding]:
     if policies is None:
+        says = "Zendesk did not show us its SLA policies: we may not see them, or the plan has none."
         cure = "An administrator looks at Admin Center → Objects and rules → Business rules → Service level agreements"
-        yield _unseen("sla", "policies", "We may not see the SLA policies, or the plan has none.", cure)
+        yield _unseen("sla", "policies", says, cure)
     yield from promises(policies or (), moves)
-    yield from sees(asked.seen("sharing_agreements"))
 
 
 def _unseen(check: str, what: str, says: str, cure: str) -> Finding:

@@ -92,9 +92,8 @@ def names(lists: Lists, uses: Uses, site: Site) -> Iterator[Finding]:
     yield from found.values()
     if uses.targets and not found:
         yield _fine("names:targets", "Every group and person that the policy names is there and can take tickets.")
-    yield from level_field(lists, uses, site)
-    yield from fields(lists, uses, site)
-    yield from priorities(lists, uses)
+    rest = (*level_field(lists, uses, site), *fields(lists, uses, site), *priorities(lists, uses))
+    yield from {finding.name: finding for finding in rest}.values()
 
 
 # --- groups and people --------------------------------------------------------------------------------------
@@ -103,7 +102,9 @@ def _target(lists: Lists, placed: Placed) -> Iterator[Finding]:
     members = None
     if owns and target.get("group") is not None:
         if lists.groups is None:
-            yield _name("groups-unseen", Grade.UNKNOWN, "We may not see the groups.", "An administrator can look")
+            yield _name(
+                "groups-unseen", Grade.UNKNOWN, "Zendesk did not show us its groups.", "An administrator can look"
+            )
         elif (group := lists.find("group", target["group"])) is None:
             yield _no_group(lists, placed)
         else:
@@ -133,7 +134,7 @@ def _person(
     lists: Lists, who: object, placed: Placed, members: frozenset[str] | None, *, owns: bool
 ) -> Iterator[Finding]:
     if lists.people is None:
-        yield _name("people-unseen", Grade.UNKNOWN, "We may not see the agents.", "An administrator can look")
+        yield _hidden("people")
         return
     one, wrong, cure = lists.one("person", who), "", "Name somebody else in the policy"
     if one is None:
@@ -159,7 +160,9 @@ def level_field(lists: Lists, uses: Uses, site: Site) -> Iterator[Finding]:
         yield _name("level-field", Grade.NOTE, says, mend)
         return
     if lists.fields is None:
-        yield _name("fields-unseen", Grade.UNKNOWN, "We may not see the ticket fields.", "An administrator can look")
+        yield _name(
+            "fields-unseen", Grade.UNKNOWN, "Zendesk did not show us its ticket fields.", "An administrator can look"
+        )
         return
     one = lists.level_field
     if one is None or one.get("type") != "tagger" or not one.get("active", True):
@@ -213,7 +216,9 @@ def _field_wrong(lists: Lists, name: str, word: str, site: Site) -> Finding | No
         says = f"{name} is mapped to {word}, and organizations have no such field."
         return _name(f"field:{name}", Grade.PROBLEM, says, cure) if gone else None
     if lists.fields is None:
-        return _name("fields-unseen", Grade.UNKNOWN, "We may not see the ticket fields.", "An administrator can look")
+        return _name(
+            "fields-unseen", Grade.UNKNOWN, "Zendesk did not show us its ticket fields.", "An administrator can look"
+        )
     one = level_field_in(lists.fields, word)
     if one is None:
         says = f"{name} is mapped to the field {word}, which is not there."
@@ -241,24 +246,13 @@ def priorities(lists: Lists, uses: Uses) -> Iterator[Finding]:
         yield _fine("names:priorities", "Every priority that the policy sets is allowed.")
 
 
-# --- shared tickets -----------------------------------------------------------------------------------------
-def sees(agreements: list[JSONObject] | None) -> Iterator[Finding]:
-    """Yield with which other accounts tickets are shared, whose agents may read internal notes."""
-    for one in agreements or ():
-        if one.get("status") == "accepted":
-            name = plain(one.get("name")) or plain(one.get("remote_subdomain")) or "?"
-            yield Finding(
-                name=f"sharing:agreement:{identity(one.get('id'))}",
-                check="sharing",
-                grade=Grade.WARNING,
-                says=f"Tickets are shared with {name}, whose agents may read internal notes.",
-                cure="On shared tickets the policy's guards say what our note tells: guards → exposed_notes",
-            )
-
-
 # --- small ones ---------------------------------------------------------------------------------------------
 def _name(what: str, grade: Grade, says: str, cure: str) -> Finding:
     return Finding(name=f"names:{what}", check="names", grade=grade, says=says, cure=cure)
+
+
+def _hidden(what: str) -> Finding:
+    return _name(f"{what}-unseen", Grade.UNKNOWN, f"Zendesk did not show us its {what}.", "An administrator can look")
 
 
 def _fine(name: str, says: str) -> Finding:

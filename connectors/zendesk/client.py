@@ -95,9 +95,9 @@ class ZendeskClient:
         """Return how many requests this thread has sent so far."""
         return self._line.asked
 
-    def changed_since(self, since: datetime) -> Iterator[Changed]:
+    def changed_since(self, since: datetime, before_page: Callable[[], None] = lambda: None) -> Iterator[Changed]:
         """Yield the tickets changed at or after a moment, the earliest change first. Raises TryLater on the way."""
-        return self._changes.since(since)
+        return self._changes.since(since, before_page)
 
     def cannot_see(self) -> tuple[str, ...]:
         """Return sentences: which changes `changed_since` does not show, with the rights that we have."""
@@ -197,7 +197,10 @@ class ZendeskClient:
         except Refused as refused:
             if refused.parts or (refused.gone and not isinstance(refused, Barred)):
                 raise
-            raise self._explained(ref, refused) from refused
+            why = self._explained(ref, refused)
+            if why is refused:
+                raise  # not from itself: whoever followed its causes would not come to an end
+            raise why from refused
         self._withdraw(leaked_comment(audit) if "comment" in wanted else None, ref)
         if not shows_fields(answered, wanted):
             self._discovery.level_ignored()

@@ -71,7 +71,7 @@ class Directory:
         self._clock = clock
         self._lists: dict[str, _List] = {}
         self._locks = {kind: threading.Lock() for kind in _KINDS}
-        self._named: tuple[dict[str, _List], Mapping[str, str]] = ({}, {})
+        self._named: tuple[tuple[dict[str, _List], bool], Mapping[str, str]] = (({}, False), {})
         self._silent_until = float("-inf")
         self._members: dict[str, tuple[float, tuple[str, ...]]] = {}
         self._members_lock = threading.Lock()
@@ -83,13 +83,18 @@ class Directory:
         return self.known()
 
     def known(self) -> Mapping[str, str]:
-        """Return the names loaded so far; never asks. `sharing:count` is there only if the agreements could be read."""
-        lists = dict(self._lists)
-        if lists != self._named[0]:  # the same objects compare at once: putting thousands of names together does not
+        """Return the names loaded so far; never asks.
+
+        `sharing:count` is there only while agents and agreements are known as they were lately: on old knowledge nobody
+        may conclude that a note is read by no one.
+        """
+        lists, late = dict(self._lists), self._clock() - self._expiry
+        counted = all(lists.get(kind, _List()).loaded >= late for kind in ("users", "sharing_agreements"))
+        if (lists, counted) != self._named[0]:  # the same objects compare at once: thousands of names do not
             names = {f"{_KINDS[kind][0]}:{key}": name for kind in lists for key, name in lists[kind].names.items()}
-            if (shared := lists.get("sharing_agreements")) is not None and shared.had:
-                names[SHARED_WITH] = str(len(shared.names))
-            self._named = (lists, names)
+            if counted:
+                names[SHARED_WITH] = str(len(lists["sharing_agreements"].names))
+            self._named = ((lists, counted), names)
         return self._named[1]
 
     def group(self, word: object, part: str) -> str:

@@ -20,6 +20,8 @@ Find = Callable[[str, object], str | None]
 
 ANYTHING = None
 MOVES = "move a ticket to "
+BACK_DOWN = "bring a ticket back down"
+NOTE_ALONE = "write a note alone"
 _NONE = frozenset({""})
 _API = "5"  # the channel of an update that came through the API
 _PRIORITIES = ("low", "normal", "high", "urgent")
@@ -40,26 +42,31 @@ class Write:
     changed: frozenset[str] = frozenset()
     tag: str = ""
     tags: frozenset[str] = field(default_factory=frozenset)  # that Zendesk's own rules may add in consequence
-    restores: bool = False  # only brings back what was there before
 
 
 def writes(uses: Uses, level_field: str | None, account: str | None, find: Find) -> tuple[Write, ...]:
     """Return the writes that a policy makes at a site: one for each target, the way back down, and a note alone."""
-    moves = [_write(placed, uses, level_field, account, find) for placed in uses.targets]
-    if not moves:
-        return ()
-    down: dict[str, frozenset[str] | None] = {"group_id": ANYTHING, "assignee_id": ANYTHING}
-    key = (field_key(level_field),) if level_field else ()
-    places = frozenset(down)
-    back = Write(
-        name="bring a ticket back down",
-        account=account,
-        sets={**down, **dict.fromkeys(key, ANYTHING)},
-        unsure=places,
-        changed=frozenset(key),
-        restores=True,
+    moves = [_write(placed, level_field, account, find) for placed in uses.targets]
+    return (
+        (*moves, _back(uses, level_field, account), Write(name=NOTE_ALONE, account=account, sets={})) if moves else ()
     )
-    return (*moves, back, Write(name="write a note alone", account=account, sets={}))
+
+
+def _back(uses: Uses, level_field: str | None, account: str | None) -> Write:
+    """Return the way back down: it gives back what was there before the move up, whatever that was.
+
+    The status stays: only a new ticket is opened by getting an assignee, and one that had an assignee is not new.
+    """
+    names = {"group_id", "assignee_id"} if any(one.take is Take.OWNERSHIP for one in uses.targets) else set[str]()
+    names |= {"priority"} if any(one.sets for one in uses.targets) else set()
+    key = (field_key(level_field),) if level_field else ()
+    return Write(
+        name=BACK_DOWN,
+        account=account,
+        sets=dict.fromkeys((*names, *key), ANYTHING),
+        unsure=frozenset(names),
+        changed=frozenset(key),
+    )
 
 
 def field_key(number: str) -> str:
@@ -67,7 +74,7 @@ def field_key(number: str) -> str:
     return f"custom_fields_{number}"
 
 
-def _write(placed: Placed, uses: Uses, level_field: str | None, account: str | None, find: Find) -> Write:
+def _write(placed: Placed, level_field: str | None, account: str | None, find: Find) -> Write:
     sets: dict[str, frozenset[str] | None] = {}
     unsure: set[str] = set()
     if placed.take is Take.OWNERSHIP:
@@ -76,8 +83,8 @@ def _write(placed: Placed, uses: Uses, level_field: str | None, account: str | N
         if sets.get("assignee_id", _NONE) != _NONE:  # a new ticket that somebody gets is opened by Zendesk itself
             sets |= {"status": frozenset({"open"}), "custom_status_id": ANYTHING}
             unsure |= {"status", "custom_status_id"}
-    if uses.sets:
-        sets["priority"] = frozenset(priority.word for priority in uses.sets)
+    if placed.sets:
+        sets["priority"] = frozenset(priority.word for priority in placed.sets)
         unsure.add("priority")
     tag = level_tag(placed.level) if placed.level > 1 else ""
     key = field_key(level_field) if level_field else ""
@@ -136,8 +143,6 @@ def answer(condition: JSONObject, write: Write) -> bool | None:
 
 def concerns(conditions: object, write: Write) -> bool:
     """Say whether a condition that our write can newly make true is among them, so that a rule may begin to apply."""
-    if write.restores:
-        return False
     said = conditions if isinstance(conditions, dict) else {}
     done = replace(write, unsure=frozenset())  # as if it changed all that it may change
     asked = [*objects(said.get("all")), *objects(said.get("any"))]

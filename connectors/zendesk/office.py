@@ -133,11 +133,25 @@ def office(site: Site, keeper: Keeper, sleep: Callable[[float], None] = time.sle
         opened.close()
 
 
+def webhook_name(site: str) -> str:
+    """Return the name that we give a site's webhook."""
+    return f"Stepladder ({site})"
+
+
 def own_webhooks(listed: list[JSONObject], hook: str | None, site: str) -> list[JSONObject]:
-    """Return the webhooks that bring this site's tickets to a Stepladder; the one with the right address first."""
+    """Return the webhooks that bring this site's tickets to a Stepladder, by their address or our name for them.
+
+    Those with the right address come first, then those with the right path; active ones before others.
+    """
     path = f"/webhooks/zendesk/{site}"
-    found = [one for one in listed if urlsplit(str(one.get("endpoint") or "")).path.rstrip("/") == path]
-    return sorted(found, key=lambda one: str(one.get("endpoint")) != hook)
+
+    def elsewhere(one: JSONObject) -> bool:
+        return urlsplit(str(one.get("endpoint") or "")).path.rstrip("/") != path
+
+    found = [one for one in listed if not elsewhere(one) or one.get("name") == webhook_name(site)]
+    return sorted(
+        found, key=lambda one: (str(one.get("endpoint")) != hook, elsewhere(one), one.get("status") != "active")
+    )
 
 
 def level_field_in(fields: list[JSONObject], word: str | None) -> JSONObject | None:

@@ -191,7 +191,8 @@ def picture(
         "portal": True,  # a requester reads every public comment, by mail at least
     }
     told |= _words(raw, site) | _named(raw, names) | _tags(raw) | _custom(raw, site, organization)
-    told |= _promised(raw) | _blocked(raw, site) | exposed(raw, identity(raw.get("requester_id")), site.names)
+    told |= _promised(raw) | _blocked(raw, site)
+    told |= exposed(raw, identity(raw.get("requester_id")), site.names, whole=whole)
     if whole:
         empty = Ticket(ref=ref, level=1)
         unclear = {name for name, field_id in site.settings.fields.items() if not is_field_id(field_id)}

@@ -100,7 +100,7 @@ class Access:
         ends = token.ends.strftime("%Y-%m-%dT%H:%M:%SZ") if token.ends else None
         return {
             "id": 3001, "user_id": token.person, "client_id": 1, "scopes": sorted(token.scopes), "expires_at": ends,
-            "created_at": "2026-11-22T00:00:00Z", "used_at": None, "token": token.value[:10],
+            "created_at": "2026-11-22T00:00:00Z", "used_at": "2026-11-22T00:00:00Z", "token": token.value[:10],
         }  # fmt: skip
 
     def _made(self, scope: str, said: Mapping[str, Any], *, refreshes: bool) -> dict[str, Any]:

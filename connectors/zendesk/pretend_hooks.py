@@ -127,7 +127,7 @@ def invocations(attempts: list[Attempt], number: str, now: str) -> list[dict[str
     """List a webhook's deliveries with how each ended, the newest first."""
     last = {one.envelope.name: one for one in attempts if one.envelope.webhook == number}
     return [
-        {"id": name, "latest_completed_at": now, "status": word(one), "status_code": one.status or None}
+        {"id": name, "latest_completed_at": now, "status": word(one), "status_code": max(one.status or 0, 0) or None}
         for name, one in reversed(last.items())
     ]
 
@@ -137,7 +137,7 @@ def attempts_of(attempts: list[Attempt], number: str, name: str, now: str) -> li
     found = [one for one in attempts if (one.envelope.webhook, one.envelope.name) == (number, name)]
     return [
         {
-            "id": number, "invocation_id": name, "status": word(one), "status_code": one.status or None,
+            "id": number, "invocation_id": name, "status": word(one), "status_code": max(one.status or 0, 0) or None,
             "completed_at": now, "request": {
                 "headers": [{"key": key, "value": value} for key, value in one.headers.items()],
                 "payload": one.envelope.body.decode(errors="replace"),

@@ -5,13 +5,14 @@ Pure: the rules come as Zendesk lists them, and nothing is asked. What only tell
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from connectors.upkeep import Finding, Grade
 from connectors.zendesk.foreign import (
     MOVES,
+    NOTE_ALONE,
     JSONObject,
     Write,
     concerns,
@@ -84,15 +85,15 @@ def automations(
         yield from _told(rule, "automation", found, site, len({write.name for write in moves}))
 
 
-def tells_others(rules: Sequence[JSONObject], moves: Sequence[Write], ours: str | None) -> tuple[str, ...]:
+def tells_others(rules: Sequence[JSONObject], moves: Sequence[Write], ours: Collection[str]) -> tuple[str, ...]:
     """Return the titles of the active triggers that tell other systems of our writes: what those do, nobody knows here.
 
-    `ours`: the id of our own webhook.
+    `ours`: the ids of our own webhooks.
     """
     found = []
     for rule in rules:
         told = [action for action in objects(rule.get("actions")) if action.get("field") in _SYSTEMS]
-        told = [action for action in told if ours is None or ours not in words_of(action.get("value"))[:1]]
+        told = [action for action in told if not set(words_of(action.get("value"))[:1]) & set(ours)]
         runs = any(would_run(rule.get("conditions"), write) is not False for write in moves)
         if told and runs and rule.get("active") is not False:
             found.append(text_of(rule.get("title")))
@@ -169,6 +170,7 @@ def _told(rule: JSONObject, kind: str, found: Sequence[_Effect], site: str, of: 
             says=f'The {kind} "{title}" {_summed(heard, of)}.',
             cure=f'{where}: {keep}; or accept it: accepts = ["{name}"] in [sites.{site}]',
             customer_hears=True,
+            heard_by_notes=any(effect.write == NOTE_ALONE for effect in heard),
         )
     if undone := [effect for effect in found if effect.kind is _Kind.UNDOES]:
         yield Finding(

@@ -81,6 +81,10 @@ class Sandbox(People):
         values = {"name": "Stepladder", "endpoint": url, "subscriptions": EVERYTHING}
         self.hooks.add(values, str(self._secrets["webhook_secrets"][0]), FIRST)
 
+    def admin(self) -> tuple[str | None, str]:
+        """Return an administrator's e-mail address and token."""
+        return self.admin_email, self.admin_secret
+
     @property
     def admin_email(self) -> str:
         """The administrator's address, for API tokens."""

@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.limits import Pace, Window
 from connectors.oauth import OAuthSettings, one_way
-from connectors.site import on_loopback
+from connectors.site import bare, on_loopback
 
 _ORGANIZATIONS_FIELD = re.compile(r"organization\.[A-Za-z0-9_-]+")
 _API_TOKENS_END = datetime(2027, 4, 30, tzinfo=UTC)
@@ -39,9 +39,9 @@ class ZendeskSettings(OAuthSettings):
         parts = urlsplit(url)
         host = parts.hostname or ""
         if parts.scheme != "https" and not (parts.scheme == "http" and on_loopback(host)):
-            raise ValueError(f"url expected https://…, got {url!r} (http:// is allowed on loopback only)")
-        if "." not in host or parts.path.strip("/") or parts.query or parts.username:
-            raise ValueError(f"url expected https://<account>.zendesk.com without a path, got {url!r}")
+            raise ValueError(f"url expected https://…, got {bare(url)!r} (http:// is allowed on loopback only)")
+        if "." not in host or parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+            raise ValueError(f"url expected https://<account>.zendesk.com without a path, got {bare(url)!r}")
         return f"{parts.scheme}://{parts.netloc}"
 
     @field_validator("level_field")

@@ -25,6 +25,7 @@ from connectors.zendesk.office import (
     level_field_in,
     office,
     own_webhooks,
+    webhook_name,
 )
 from connectors.zendesk.picture import identity, level_in, level_tag, mapping, plain
 from connectors.zendesk.settings import ZendeskSettings
@@ -47,14 +48,13 @@ def set_up(site: Site, keeper: Keeper, uses: Uses, dry: bool) -> Iterator[Step]:
     """Yield each thing the account needs, made or mended unless `dry`. Raises TryLater or Refused if nobody answers."""
     with office(site, keeper) as asked:
         if identity(mapping(asked.get("users/me"), "user").get("id")) is None:
-            raise Refused("Zendesk does not know these credentials")
+            raise Refused(f"Zendesk at {site.settings.url} does not know these credentials")
         yield from _webhook(asked, site, uses, dry)
         yield from _level_field(asked, site, uses, dry)
 
 
 # --- the webhook --------------------------------------------------------------------------------------------
 def _webhook(asked: Office, site: Site, uses: Uses, dry: bool) -> Iterator[Step]:
-    name = f"Stepladder ({site.name})"
     clicks = (
         f"{_WEBHOOKS} → Create webhook → Zendesk events",
         f"Endpoint URL: {uses.hook or 'the address of this site at your Stepladder'}, POST, JSON, no authentication",
@@ -66,14 +66,14 @@ def _webhook(asked: Office, site: Site, uses: Uses, dry: bool) -> Iterator[Step]
     except Denied:
         yield _by_hand("webhook", "These credentials may not see or make webhooks.", clicks)
         return
-    ours = sorted(ours, key=lambda one: BY_TRIGGER in (one.get("subscriptions") or ()))
-    found = ours[0] if ours and BY_TRIGGER not in (ours[0].get("subscriptions") or ()) else None
+    ours = [one for one in ours if BY_TRIGGER not in (one.get("subscriptions") or ())]
+    found = ours[0] if ours else None
     if found is None and uses.hook is None:
-        says = "It is not known under which address Zendesk reaches this Stepladder: give --hook URL."
-        yield _by_hand("webhook", says, clicks)
+        unknown = "It is not known under which address Zendesk reaches this Stepladder: give --hook URL."
+        yield _by_hand("webhook", unknown, clicks)
         return
     wanted = {
-        "name": name,
+        "name": webhook_name(site.name),
         "status": "active",
         "endpoint": uses.hook or (found or {}).get("endpoint"),
         "http_method": "POST",
@@ -85,20 +85,28 @@ def _webhook(asked: Office, site: Site, uses: Uses, dry: bool) -> Iterator[Step]
         yield from _mended_webhook(asked, found, wanted, dry)
     if found is not None:
         yield from _secret(asked, found, site)
+    if again := [
+        one for one in ours[1:] if one.get("endpoint") == wanted["endpoint"] and one.get("status") == "active"
+    ]:
+        names = ", ".join(f"“{plain(one.get('name'))}” (id {one.get('id')})" for one in again)
+        says = f"More than one webhook sends to {wanted['endpoint']}, so everything is told twice: {names}."
+        yield _by_hand("webhook-again", says, (f"{_WEBHOOKS} → {names} → Delete",))
 
 
 def _new_webhook(asked: Office, wanted: dict[str, Any], dry: bool) -> Any:
-    says = f"the webhook “{wanted['name']}” to {wanted['endpoint']}, {len(SUBSCRIPTIONS) + 1} events"
+    says = f"The webhook “{wanted['name']}” to {wanted['endpoint']}, {len(SUBSCRIPTIONS) + 1} events"
+    undo = f"{_WEBHOOKS} → {wanted['name']} → Delete"
     if dry:
-        yield Step(name="webhook", done=Done.WOULD_CREATE, says=f"Would create {says}.", role=_ADMIN)
+        yield Step(name="webhook", done=Done.WOULD_CREATE, says=f"{says}.", role=_ADMIN, undo=undo)
+        says = "The webhook's signing secret, kept as webhook_secrets in secrets.toml."
+        yield Step(name="webhook-secret", done=Done.WOULD_CREATE, says=says, role=_ADMIN)
         return None
     try:
         made = _post_webhook(asked, wanted)
     except (Denied, Refused) as refused:
-        yield _failed("webhook", f"Zendesk did not create {says}: {refused}")
+        yield _failed("webhook", f"{says}: Zendesk did not create it: {refused}")
         return None
-    undo = f"{_WEBHOOKS} → {wanted['name']} → Delete"
-    yield Step(name="webhook", done=Done.CREATED, says=f"Created {says}.", role=_ADMIN, undo=undo)
+    yield Step(name="webhook", done=Done.CREATED, says=f"{says}.", role=_ADMIN, undo=undo)
     return made
 
 
@@ -123,35 +131,30 @@ def _mended_webhook(asked: Office, found: JSONObject, wanted: dict[str, Any], dr
         says = f"The webhook “{title}” is active, with every event."
         yield Step(name="webhook", done=Done.THERE, says=says, role=_ADMIN)
         return
-    events = ", ".join(sorted(map(_shown, missing)))
+    shown = sorted(map(_shown, missing))
+    events = ", ".join(shown[:3]) + (f" and {len(shown) - 3} others" if len(shown) > 3 else "")
     what = "; ".join(
         [f"{key} {found.get(key)} → {wanted[key]}" for key in wrong] + ([f"more events: {events}"] if events else [])
     )
+    was = ", ".join(f"{key} {found.get(key)}" for key in wrong) or "take the events away"
+    says, undo = f"The webhook “{title}”: {what}.", f"{_WEBHOOKS} → {title} → Edit: {was}"
     if dry:
-        yield Step(
-            name="webhook", done=Done.WOULD_REPAIR, says=f"Would mend the webhook “{title}”: {what}.", role=_ADMIN
-        )
+        yield Step(name="webhook", done=Done.WOULD_REPAIR, says=says, role=_ADMIN, undo=undo)
         return
-    body = {**wanted, "name": title, "subscriptions": sorted(before | SUBSCRIPTIONS)}
+    body = {"webhook": {**wanted, "name": title, "subscriptions": sorted(before | SUBSCRIPTIONS)}}
     try:
-        asked.send("PATCH", f"webhooks/{found['id']}", {"webhook": body})
+        asked.send("PATCH", f"webhooks/{found['id']}", body)
     except (Denied, Refused) as refused:
         yield _failed("webhook", f"Zendesk did not mend the webhook “{title}” ({what}): {refused}")
         return
-    undo = f"{_WEBHOOKS} → {title} → Edit: " + (
-        ", ".join(f"{key} {found.get(key)}" for key in wrong) or "take the events away"
-    )
-    yield Step(
-        name="webhook", done=Done.REPAIRED, says=f"Mended the webhook “{title}”: {what}.", role=_ADMIN, undo=undo
-    )
+    yield Step(name="webhook", done=Done.REPAIRED, says=says, role=_ADMIN, undo=undo)
 
 
 def _secret(asked: Office, webhook: JSONObject, site: Site) -> Iterator[Step]:
     clicks = (f"{_WEBHOOKS} → {plain(webhook.get('name'))} → Reveal secret",)
     try:
-        shown = plain(
-            mapping(asked.get(f"webhooks/{webhook.get('id')}/signing_secret"), "signing_secret").get("secret")
-        )
+        told = mapping(asked.get(f"webhooks/{webhook.get('id')}/signing_secret"), "signing_secret")
+        shown = plain(told.get("secret"))
     except (Denied, Refused):
         shown = None
     if not shown:
@@ -162,7 +165,7 @@ def _secret(asked: Office, webhook: JSONObject, site: Site) -> Iterator[Step]:
         yield Step(
             name="webhook-secret",
             done=Done.CREATED,
-            says="Read the webhook's signing secret.",
+            says="The webhook's signing secret, read at Zendesk.",
             role=_ADMIN,
             undo="Take it out of secrets.toml",
             secrets={"webhook_secrets": SecretStr(shown)},
@@ -198,9 +201,11 @@ def _level_field(asked: Office, site: Site, uses: Uses, dry: bool) -> Iterator[S
 
 def _new_field(asked: Office, uses: Uses, dry: bool) -> Any:
     options = [_option(number) for number in range(2, uses.levels + 1)]
-    says = f"the ticket field “{_TITLE}” with a value for each of the levels 2 to {uses.levels}"
+    says = f"The ticket field “{_TITLE}” with a value for each of the levels 2 to {uses.levels}"
+    undo = f"{_FIELDS} → {_TITLE} → Delete (the level then stands in the tags only)"
     if dry:
-        yield Step(name="level-field", done=Done.WOULD_CREATE, says=f"Would create {says}.", role=_ADMIN)
+        says = f"{says}; its id belongs into level_field."
+        yield Step(name="level-field", done=Done.WOULD_CREATE, says=says, role=_ADMIN, undo=undo)
         return None
     told = "Set by Stepladder. Changing it by hand moves the escalation."
     body = {"type": "tagger", "title": _TITLE, "agent_description": told, "visible_in_portal": False}
@@ -208,13 +213,12 @@ def _new_field(asked: Office, uses: Uses, dry: bool) -> Any:
         field = {**body, "editable_in_portal": False, "required": False, "custom_field_options": options}
         made = mapping(asked.send("POST", "ticket_fields", {"ticket_field": field}), "ticket_field")
     except Refused as refused:
-        yield _failed("level-field", f"Zendesk did not create {says}: {refused}")
+        yield _failed("level-field", f"{says}: Zendesk did not create it: {refused}")
         return None
-    undo = f"{_FIELDS} → {_TITLE} → Delete (the level then stands in the tags only)"
     yield Step(
         name="level-field",
         done=Done.CREATED,
-        says=f"Created {says}.",
+        says=f"{says}.",
         role=_ADMIN,
         undo=undo,
         settings={"level_field": str(made.get("id"))},
@@ -235,9 +239,9 @@ def _mended_field(asked: Office, found: JSONObject, settings: ZendeskSettings, u
         says = f"The field “{title}” has a value for every level."
         yield Step(name="level-field", done=Done.THERE, says=says, role=_ADMIN, settings=told)
         return
+    says, undo = f"The field “{title}”: {'; '.join(wrong)}.", f"{_FIELDS} → {title}: take the values away"
     if dry:
-        says = f"Would mend the field “{title}”: {'; '.join(wrong)}."
-        yield Step(name="level-field", done=Done.WOULD_REPAIR, says=says, role=_ADMIN, settings=told)
+        yield Step(name="level-field", done=Done.WOULD_REPAIR, says=says, role=_ADMIN, undo=undo, settings=told)
         return
     # an option that is left out is removed by Zendesk, from the tickets too: all of them are sent
     options = [*(found.get("custom_field_options") or ()), *(_option(cast(int, level_in(tag))) for tag in missing)]
@@ -248,7 +252,6 @@ def _mended_field(asked: Office, found: JSONObject, settings: ZendeskSettings, u
     except Refused as refused:
         yield _failed("level-field", f"Zendesk did not mend the field “{title}” ({'; '.join(wrong)}): {refused}")
         return
-    says, undo = f"Mended the field “{title}”: {'; '.join(wrong)}.", f"{_FIELDS} → {title}: take the values away"
     yield Step(name="level-field", done=Done.REPAIRED, says=says, role=_ADMIN, undo=undo, settings=told)
 
 
@@ -257,9 +260,9 @@ def _on_forms(asked: Office, field: JSONObject, dry: bool) -> Iterator[Step]:
     forms = [form for form in asked.seen("ticket_forms") or () if form.get("active")]
     for form in without_field(forms, field):
         name = plain(form.get("name")) or "?"
+        says, undo = f"The form “{name}”: the level field is added.", f"{_FORMS} → {name}: drag it out"
         if dry:
-            says = f"Would add the level field to the form “{name}”."
-            yield Step(name="level-forms", done=Done.WOULD_REPAIR, says=says, role=_ADMIN)
+            yield Step(name="level-forms", done=Done.WOULD_REPAIR, says=says, role=_ADMIN, undo=undo)
             continue
         ids = [*(form.get("ticket_field_ids") or ()), field.get("id")]
         try:
@@ -270,7 +273,6 @@ def _on_forms(asked: Office, field: JSONObject, dry: bool) -> Iterator[Step]:
                 "level-forms", f"Zendesk did not add the level field to the form “{name}”: {refused}", clicks
             )
             continue
-        says, undo = f"Added the level field to the form “{name}”.", f"{_FORMS} → {name}: drag it out"
         yield Step(name="level-forms", done=Done.REPAIRED, says=says, role=_ADMIN, undo=undo)
 
 

@@ -7,15 +7,14 @@ https://developer.zendesk.com/documentation/api-basics/authentication/oauth-migr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import cast
 from urllib.parse import urlencode
 
 import requests
 
-from connectors.access import Access
+from connectors.access import Proofs, utc
 from connectors.contract import Keeper, Refused
-from connectors.endings import ends_at
 from connectors.oauth import redeem
 from connectors.site import Site, SiteSettings
 from connectors.upkeep import Consent
@@ -29,49 +28,22 @@ _MEANS = {
 }
 
 
-def utc() -> datetime:
-    """Return the machine's time."""
-    return datetime.now(UTC)
-
-
-class Tokens:
+class Tokens(Proofs):
     """The `Authorization` of every request, kept fresh for all threads."""
 
     def __init__(
         self, site: Site, keeper: Keeper, clock: Callable[[], float], now: Callable[[], datetime] = utc
     ) -> None:
         self._settings = cast(ZendeskSettings, site.settings)
-        self._site, self._keeper = site.name, keeper
-        self._access = None
-        if self._settings.client_id:
-            settings = self._settings
-            self._access = Access(site.name, settings, _token_url(settings), settings.scope, keeper, clock, now)
-
-    @property
-    def asked(self) -> int:
-        """How many requests for tokens this thread has sent."""
-        return self._access.asked if self._access else 0
-
-    def authorize(self, session: requests.Session) -> None:
-        """Put the credentials of this moment on a session. Raises TryLater."""
         settings = self._settings
-        if self._access is not None:
-            session.headers["Authorization"] = f"Bearer {self._access.current()}"
-        elif settings.oauth_token is not None:
+        super().__init__(site.name, settings, _token_url(settings), settings.scope, keeper, clock, now)
+
+    def _authorize_by_hand(self, session: requests.Session) -> None:
+        settings = self._settings
+        if settings.oauth_token is not None:
             session.headers["Authorization"] = f"Bearer {settings.oauth_token.get_secret_value()}"
         elif settings.token is not None:
             session.auth = (f"{settings.email}/token", settings.token.get_secret_value())
-
-    def reject(self, session: requests.Session) -> bool:
-        """Hear that Zendesk did not accept this session's token; say whether a fresh one can be had."""
-        if self._access is None:
-            return False
-        self._access.reject(str(session.headers.get("Authorization", "")).removeprefix("Bearer "))
-        return True
-
-    def ends_at(self) -> datetime | None:
-        """Return when the credentials end, as far as that is known."""
-        return ends_at(self._settings, self._keeper.load(self._site) if self._settings.by_consent else {})
 
 
 def consent(settings: SiteSettings) -> Consent:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -188,6 +188,9 @@ def plan(command: Command, ticket: Ticket, site: Site) -> tuple[Call, ...]:
     )
 
 
+_SHOWN = frozenset({"level", "group", "assignee", "priority"})
+
+
 class Vendor:
     """The only way out: `script` says what becomes of the next writes, `looks` of the next looks.
 
@@ -203,7 +206,7 @@ class Vendor:
         self.closed = 0
         self.tickets: dict[str, dict[str, Any]] = {}
         self.site: SiteSettings
-        self.changed: list[Any] = []
+        self.changed: Iterable[Any] = []
         self._requests = threading.local()
 
     def account(self) -> str:
@@ -218,16 +221,22 @@ class Vendor:
     def asked(self) -> int:
         return getattr(self._requests, "sent", 0)
 
-    def changed_since(self, since: datetime) -> Iterator[Changed]:
-        """Whatever `changed` lists, in its order; an exception among it is raised. Every entry is a request."""
+    def changed_since(self, since: datetime, before_page: Callable[[], None] = lambda: None) -> Iterator[Changed]:
+        """Whatever `changed` lists, in its order, a hundred in a request; an exception among it is raised.
+
+        What is not a list there is taken as it comes, one in a request.
+        """
         self.log.append(f"changed since {since:%H:%M:%S}")
-        for item in list(self.changed):
-            if isinstance(item, Changed) and item.at < since:
-                continue
-            self._requests.sent = self.asked() + 1
+        page, items = (100, list(self.changed)) if isinstance(self.changed, list) else (1, self.changed)
+        wanted = (item for item in items if not isinstance(item, Changed) or item.at >= since)
+        for number, item in enumerate(wanted):
+            if number % page == 0:
+                before_page()
+                self._requests.sent = self.asked() + 1
             if isinstance(item, Exception):
                 raise item
-            yield item
+            if item is not None:
+                yield item
 
     def cannot_see(self) -> tuple[str, ...]:
         return ("deleted tickets",)
@@ -250,9 +259,16 @@ class Vendor:
         step = self.script[0] if self.script else "done"
         if step == "lost":
             self.done.append(call)
+            self.became(ticket.ref.id, {name: call.parts[name] for name in _SHOWN & call.parts.keys()})
         self._befall(self.script)
         self.done.append(call)
+        self.became(ticket.ref.id, {name: call.parts[name] for name in _SHOWN & call.parts.keys()})
         return Outcome(vendor_id=f"made {call.key}")
+
+    def became(self, ticket: str, fields: Mapping[str, Any]) -> None:
+        """From now on a ticket that is there shows these values."""
+        if ticket in self.tickets:
+            self.tickets[ticket] = {**self.tickets[ticket], **fields}
 
     def close(self) -> None:
         self.closed += 1
@@ -306,7 +322,10 @@ class Bench:
         )
 
     def hear(self, *events: Mapping[str, Any], **more: Any) -> int:
-        """Take a delivery in; return its row."""
+        """Take a delivery in, of what has become so at the vendor; return its row."""
+        for ticket in more.get("tickets", ("7",)):
+            changes = [change for event in events for change in event.get("changes", ())]
+            self.vendor.became(ticket, {name: after for name, _, after in changes})
         return self.intake.accept(self.post, self.delivery(*events, **more), self.clock()).row
 
     def born(self, ticket: str = "7", **fields: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from click.testing import CliRunner, Result
 
 from adapter.assembly import Toolbox
 from adapter.cli import cli
+from adapter.cli.running import until_stopped
 from adapter.cli.tools import secrets_toml
 from adapter.scheduling.lock import WorkerLock
 from adapter.store.connection import Database
@@ -204,6 +206,18 @@ def test_a_sandbox_of_a_vendor_that_is_not_there(run: Run) -> None:
     assert is_a_sentence(run("sandbox", "nobody"), "nobody", *discover())
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("zendesk", "zendesk"), "each vendor can be named once"),
+        (("zendesk", "--to", "127.0.0.1:8080"), "--to expected an address such as http://127.0.0.1:8080"),
+        (("zendesk", "--port", "99999"), "99999 is not in the range 0<=x<=65535"),
+    ],
+)
+def test_a_sandbox_that_makes_no_sense_is_refused(run: Run, words: tuple[str, ...], says: str) -> None:
+    assert says in " ".join(run("sandbox", *words).stderr.split())
+
+
 def test_sandboxes_print_all_of_one_file_then_all_of_the_other() -> None:
     command = [sys.executable, str(Path(__file__).parents[2] / "app.py"), "sandbox", *sorted(discover())]
     with subprocess.Popen(
@@ -216,6 +230,9 @@ def test_sandboxes_print_all_of_one_file_then_all_of_the_other() -> None:
     assert mark
     for file in (settings, secrets):
         assert sorted(tomllib.loads(file)["sites"]) == sorted(discover())
+    assert all(f"`stepladder setup {vendor}`: STEPLADDER_SETUP_TOKEN=" in secrets for vendor in discover())
+    (bundle,) = {site["ca_bundle"] for site in tomllib.loads(settings)["sites"].values()}
+    assert not Path(bundle).parent.exists(), "it takes its certificates away with it"
 
 
 def test_a_rule_with_spaces_is_resumed_by_what_pause_prints(run: Run, folder: Path) -> None:
@@ -225,3 +242,12 @@ def test_a_rule_with_spaces_is_resumed_by_what_pause_prints(run: Run, folder: Pa
 
 def test_the_clock_is_the_machines() -> None:
     assert abs((Toolbox.clock() - datetime.now(UTC)).total_seconds()) < 5
+
+
+def test_that_it_stops_is_said_even_if_a_server_keeps_the_signal_to_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        until_stopped(lambda: None)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert capsys.readouterr().err == "Stopping.\n"

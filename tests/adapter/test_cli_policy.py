@@ -223,6 +223,7 @@ def test_revisions_are_listed_with_the_open_cases_that_keep_to_them(
     for ticket in ("7", "8"):
         bench.looks(ticket)
         assert bench.case(ticket).level == 2
+    clock.advance(seconds=1)
     bench.hear({"kind": "changed", "by": "agent", "changes": [["status", "new", "solved"]]}, tickets=["8"])
     bench.looks("8")
     second = activate(store, SLOWER, clock)
@@ -432,7 +433,7 @@ def test_what_is_paused_and_what_waits_to_be_read_is_said(run: Run, bench: Any, 
     store.pause("rule:waits", "too loud", clock())
     bench.hear({"kind": "commented", "by": "agent", "says": "Hello"})
     output = run("explain", "acme/7").output
-    assert "HELD    writes are paused: maintenance" in output
+    assert "HELD    writes are paused: maintenance; `stepladder resume acme` ends it" in output
     assert "HELD    the rule waits is paused: too loud" in output
     assert "NOTE    1 deliveries wait to be read" in output
 

@@ -91,14 +91,16 @@ class Desk:
     found: list[Any] = field(default_factory=list)
     seen_by_admin: list[Any] | None = None
     visits: list[tuple[str, Uses, bool]] = field(default_factory=list)
+    proofs: list[tuple[SecretStr, ...]] = field(default_factory=list)
 
     def set_up(self, site: Site, keeper: Keeper, uses: Uses, dry: bool) -> Iterator[Step]:
         self.visits.append((self._who(site), uses, dry))
         keeper.save(site.name, {"visited": "yes"})
+        self.proofs.append(site.settings.webhook_secrets)
         for step in self.steps:
             if isinstance(step, Exception):
                 raise step
-            yield step
+            yield step() if callable(step) else step
 
     def examine(
         self, site: Site, keeper: Keeper, uses: Uses, now: datetime, sleep: Callable[[float], None]
@@ -125,7 +127,7 @@ class Desk:
             read=never,
             plan=never,
             check_target=never,
-            connect=lambda site, keeper: _Client(),  # type: ignore[arg-type,return-value]
+            connect=lambda site, keeper: _Client(),  # type: ignore[arg-type]
             as_admin=as_admin,
             set_up=self.set_up,
             examine=self.examine,
@@ -208,6 +210,42 @@ def test_the_vendor_hears_who_visits_what_the_policy_does_and_where_we_are(run: 
     assert [(placed.level, placed.target) for placed in uses.targets] == [(2, {"group": "Experts"})]
 
 
+@pytest.mark.parametrize("end", ["", "/", "/webhooks/desk/main", "/webhooks/desk/main/"])
+def test_the_whole_address_of_the_webhook_may_be_given(run: Run, desk: Desk, folder: Path, end: str) -> None:
+    run("setup", "main", "--dry-run", "--hook", f"https://other.example{end}")
+    file = folder / "stepladder.toml"
+    file.write_text(BY_HAND.replace("https://steps.example", f"https://steps.example{end}"))
+    run("setup", "main", "--dry-run")
+    assert [uses.hook for _, uses, _ in desk.visits] == [
+        "https://other.example/webhooks/desk/main",
+        "https://steps.example/webhooks/desk/main",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hook", "says"),
+    [
+        ("https://other.example/webhooks/desk/other", "without a path"),
+        ("https://other.example/steps", "the webhook's own path is /webhooks/desk/main"),
+        ("http://other.example", "https://"),
+        ("other.example", "https://"),
+        ("https://other.example/?a=b", "https://"),
+    ],
+)
+def test_another_address_for_the_webhook_is_refused(run: Run, desk: Desk, hook: str, says: str) -> None:
+    result = run("setup", "main", "--hook", hook)
+    assert (result.exit_code, desk.visits) == (2, [])
+    assert says in " ".join(result.stderr.split())
+
+
+def test_a_public_address_with_a_path_is_refused(run: Run, desk: Desk, folder: Path) -> None:
+    (folder / "stepladder.toml").write_text(BY_HAND.replace("https://steps.example", "https://steps.example/ladder"))
+    result = run("setup", "main", **ADMIN)
+    assert (result.exit_code, desk.visits) == (2, [])
+    assert "server.public_url" in result.stderr
+    assert "expected an address without a path, such as https://steps.example; got the path '/ladder'" in result.stderr
+
+
 def test_an_administrators_credentials_are_neither_stored_nor_shown(run: Run, desk: Desk, folder: Path) -> None:
     desk.steps = [there(settings={"level_field": "9"}, secrets={"webhook_secrets": SecretStr("fresh-secret")})]
     result = run("setup", "main", "--write", **ADMIN)
@@ -234,6 +272,34 @@ def test_a_secret_is_stored_in_front_of_the_one_before_it(run: Run, desk: Desk, 
     assert 'token = "ours"  # until June' in file.read_text()
 
 
+def test_a_secret_is_stored_before_the_next_step_is_asked_for(run: Run, desk: Desk, folder: Path) -> None:
+    def stored() -> Step:
+        assert "fresh-secret" in (folder / "secrets.toml").read_text()
+        return there()
+
+    desk.steps = [there(secrets={"webhook_secrets": SecretStr("fresh-secret")}), stored]
+    assert run("setup", "main", **ADMIN).exit_code == 0
+
+
+def test_a_secret_that_cannot_be_stored_ends_it(run: Run, desk: Desk, folder: Path) -> None:
+    (folder / "secrets.toml").write_text("sites.main = {token = 'ours'}\n")
+    desk.steps = [there(secrets={"webhook_secrets": SecretStr("fresh-secret")}), never]
+    result = run("setup", "main", **ADMIN)
+    assert result.exit_code == 2
+    assert "webhook_secrets belongs into its table [sites.main]. Nothing more was done" in result.stderr
+    assert "fresh-secret" not in result.output
+
+
+def test_what_was_stored_and_perhaps_never_told_is_made_anew(run: Run, desk: Desk, folder: Path) -> None:
+    fresh, failed = SecretStr("fresh-secret"), Step(name="webhook", done=Done.FAILED, says="No.", role="nobody")
+    desk.steps = [there(secrets={"webhook_secrets": fresh}), failed, TryLater("nobody answers")]
+    assert run("setup", "main", **ADMIN).exit_code == 2
+    desk.steps = [there()]
+    assert run("setup", "main", **ADMIN).exit_code == 0
+    assert run("setup", "main", **ADMIN).exit_code == 0
+    assert [len(secrets) for secrets in desk.proofs] == [2, 0, 2]
+
+
 def test_a_variable_that_wins_over_the_stored_secret_is_named(run: Run, desk: Desk) -> None:
     desk.steps = [there(secrets={"webhook_secrets": SecretStr("fresh-secret")})]
     result = run("setup", "main", STEPLADDER_MAIN_WEBHOOK_SECRETS="from-outside", **ADMIN)
@@ -251,13 +317,34 @@ def test_settings_are_told_unless_they_shall_be_written(run: Run, desk: Desk, fo
     assert (folder / "stepladder.toml").read_text() == BY_HAND + 'level_field = "360010"\n'
 
 
+def test_a_dry_run_of_what_is_all_there_ends_well(run: Run, desk: Desk) -> None:
+    desk.steps = [there()]
+    assert run("setup", "main", "--dry-run", **ADMIN).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("environ", "whose"),
+    [(ADMIN, "the administrator's: $STEPLADDER_SETUP_TOKEN"), ({}, "of [sites.main]")],
+    ids=["an administrator's", "ours"],
+)
+def test_whose_credentials_are_not_taken_is_said(run: Run, desk: Desk, environ: dict[str, str], whose: str) -> None:
+    desk.steps = [Refused("the vendor does not know these credentials")]
+    assert f"The credentials were {whose}" in run("setup", "main", **environ).stdout
+
+
 def test_a_dry_run_writes_nothing_anywhere(run: Run, desk: Desk, folder: Path) -> None:
-    would = Step(name="webhook", done=Done.WOULD_CREATE, says="Would create it.", role="administrator")
+    would = Step(name="webhook", done=Done.WOULD_CREATE, says="A webhook.", role="administrator", undo="Delete it.")
     desk.steps = [would, there(settings={"level_field": "9"}, secrets={"webhook_secrets": SecretStr("fresh-secret")})]
     result = run("setup", "main", "--dry-run", "--write", **ADMIN)
-    assert result.exit_code == 0
-    assert "main (Scripted Desk), nothing is changed" in result.stdout
-    assert "  would create  Would create it." in result.stdout
+    assert result.exit_code == 1, "something would be done"
+    assert result.stdout.splitlines() == [
+        "main (Scripted Desk), nothing is changed",
+        "  would create  A webhook.",
+        "                Who may: administrator.",
+        "                To undo: Delete it.",
+        "  there         The webhook is there.",
+        '  would write   level_field = "9" in stepladder.toml, with --write',
+    ]
     assert ((folder / "stepladder.toml").read_text(), (folder / "secrets.toml").read_text()) == (BY_HAND, SECRETS)
 
 
@@ -341,8 +428,60 @@ def test_the_worst_is_told_first_with_its_cure_and_what_is_well_in_one_line(run:
         "            vendor-rules:trigger",
         "  note      Others are told.",
         "            vendor-rules:others",
-        "  fine      2: webhook, clock",
+        "  fine      2 findings are as they should be: webhook, clock",
     ]
+
+
+def test_long_sentences_are_wrapped_below_each_other(run: Run, desk: Desk) -> None:
+    desk.found = [Finding(name="webhook:long", check="webhook", grade=Grade.NOTE, says="word " * 40 + "end.")]
+    lines = run("doctor", "main").stdout.splitlines()[1:]
+    assert max(map(len, lines)) <= 100
+    assert all(line.startswith(" " * 12 + "word") for line in lines[1:-1])
+
+
+def test_an_administrator_who_may_not_costs_nothing_of_what_we_see(run: Run, desk: Desk) -> None:
+    desk.found, desk.seen_by_admin = [MAILS], [Refused("401: no such token")]
+    result = run("doctor", "main", **ADMIN)
+    assert result.exit_code == 1
+    said = " ".join(result.stdout.split())
+    assert "The administrator's visit failed, so here is what our own account sees: 401: no such token" in said
+    assert "customer-hears:trigger:7" in said
+
+
+def test_an_administrators_token_goes_to_no_other_site(run: Run, desk: Desk, folder: Path) -> None:
+    more = BY_HAND.replace("[sites.main]", "[sites.other]")
+    (folder / "stepladder.toml").write_text(BY_HAND + more[more.index("[sites.other]") :])
+    (folder / "secrets.toml").write_text(SECRETS + SECRETS.replace("[sites.main]", "[sites.other]"))
+    result = run("doctor", **ADMIN)
+    assert {who for who, _, _ in desk.visits} == {"ours"}
+    assert "used only for a SITE that is named" in result.stderr
+
+
+def test_a_name_that_is_accepted_in_vain_is_told_with_the_nearest(run: Run, desk: Desk, folder: Path) -> None:
+    desk.found = [MAILS]
+    (folder / "stepladder.toml").write_text(BY_HAND + 'accepts = ["customer-hears:triger:7"]\n')
+    result = run("doctor", "main")
+    assert result.exit_code == 1
+    said = " ".join(result.stdout.split())
+    assert f'goes by the accepted name "customer-hears:triger:7". → did you mean "{MAILS.name}"?' in said
+
+
+def test_a_pause_is_told_with_what_ends_it(run: Run, desk: Desk, folder: Path) -> None:
+    run("policy", "activate", str(folder / "policy.yaml"))
+    paused = run("pause", "main", "--reason", "maintenance")
+    assert paused.output.startswith("Writes to desk/main are paused: maintenance.")
+    said = " ".join(run("doctor", "main").stdout.split())
+    assert "Every write at this site is paused: maintenance → `stepladder resume main` ends it" in said
+
+
+def test_a_field_that_only_a_target_sets_is_not_said_to_be_idle(run: Run, desk: Desk, folder: Path) -> None:
+    extra = '\n[sites.main.fields]\nteam = "1"\nshoe_size = "2"\n'
+    (folder / "stepladder.toml").write_text(BY_HAND + extra)
+    sets = POLICY.replace("{group: Experts}", "{group: Experts, field: {team: Night}}")
+    assert sets != POLICY
+    (folder / "policy.yaml").write_text(sets)
+    told = " ".join(run("doctor").stdout.split())
+    assert "neither asks about nor sets these fields of main: shoe_size." in told
 
 
 def test_the_json_says_the_same(run: Run, desk: Desk) -> None:
@@ -365,6 +504,7 @@ def test_the_json_says_the_same(run: Run, desk: Desk) -> None:
         "says": "The trigger mails the customer.",
         "cure": "Add a condition",
         "customer_hears": True,
+        "heard_by_notes": False,
         "accepted": False,
     }
 
@@ -406,8 +546,8 @@ def test_settings_that_nobody_uses_and_sites_without_a_policy_are_told(run: Run,
     extra = '\n[sites.main.fields]\nshoe_size = "1"\n\n[on_call.night]\nurl = "https://rota.example"\npath = "a"\n'
     (folder / "stepladder.toml").write_text(BY_HAND + extra)
     (folder / "policy.yaml").write_text(POLICY.replace("{desk: all}", "{desk/other: all}"))
-    told = run("doctor").stdout
-    for words in ("none of these fields of main: shoe_size", 'on call as "night"', "says nothing of the site main"):
+    told = " ".join(run("doctor").stdout.split())
+    for words in ("nor sets these fields of main: shoe_size", 'on call as "night"', "says nothing of the site main"):
         assert words in told
 
 

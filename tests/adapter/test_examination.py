@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from adapter.brakes import Resting
-from adapter.examination import EVERY, Examined, Gate, Verdict, keep, last, remembering, standing, together, verdict
+from adapter.examination import Examined, Verdict, keep, last, remembering, standing, together, verdict
+from adapter.gate import EVERY, LONG_REST, Gate
 from adapter.journal import Journal
 from adapter.sites import Post
+from adapter.store import tables as t
 from adapter.store.connection import Database
 from adapter.store.sql import SqlStore
 from connectors.contract import Connector, Keeper, Refused, TryLater
@@ -34,6 +36,14 @@ levels:
 rules:
   - {name: urgent, when: {priority: urgent}, go_to: 2}
 """
+NOTE_MAILS = Finding(
+    name="customer-hears:trigger:9",
+    check="customer-hears",
+    grade=Grade.WARNING,
+    says="It mails the customer after any update.",
+    customer_hears=True,
+    heard_by_notes=True,
+)
 MAILS = Finding(
     name="customer-hears:trigger:7",
     check="customer-hears",
@@ -146,9 +156,23 @@ def ward(store: SqlStore) -> Open:
         (Mode.ACT, ("customer-hears:trigger:8",), [MAILS], Mode.OBSERVE),
         (Mode.ACT, (), [UNSEEN], Mode.ACT),
         (Mode.OBSERVE, (), [MAILS], Mode.OBSERVE),
-        (Mode.NOTE, (), [MAILS], Mode.NOTE),
+        (Mode.NOTE, (), [FINE, MAILS], Mode.NOTE),
+        (Mode.NOTE, (), [FINE, NOTE_MAILS], Mode.OBSERVE),
+        (Mode.NOTE, (NOTE_MAILS.name,), [NOTE_MAILS, MAILS], Mode.NOTE),
+        (Mode.ACT, (), [NOTE_MAILS], Mode.OBSERVE),
     ],
-    ids=["nothing", "heard", "accepted", "another accepted", "not to be seen", "observes anyway", "only notes"],
+    ids=[
+        "nothing",
+        "heard",
+        "accepted",
+        "another accepted",
+        "not to be seen",
+        "observes anyway",
+        "only notes, of which nobody hears",
+        "only notes, and they are heard",
+        "only notes, and that is accepted",
+        "heard whatever is written",
+    ],
 )
 def test_a_site_acts_only_if_nobody_hears_or_somebody_accepted_it(
     mode: Mode, accepts: tuple[str, ...], found: list[Finding], expected: Mode
@@ -199,15 +223,31 @@ def test_a_site_whose_customers_would_hear_is_observed_with_an_alarm(ward: Open)
     assert "stepladder doctor main" in str(told["todo"])
 
 
-def test_a_site_that_does_not_act_is_never_examined(store: SqlStore) -> None:
-    for mode in (Mode.OBSERVE, Mode.NOTE):
-        doctor = Doctor([MAILS])
-        here = Ward(store, post(doctor, mode))
-        here.gate.govern(MONDAY)
-        assert here.gate.run(MONDAY) is None
-        assert here.mode() is mode
-        assert here.stored_mode() == (mode.value, MONDAY.timestamp())
-        assert not doctor.asked
+def test_a_site_that_only_observes_is_never_examined(store: SqlStore) -> None:
+    doctor = Doctor([MAILS])
+    here = Ward(store, post(doctor, Mode.OBSERVE))
+    here.gate.govern(MONDAY)
+    assert here.gate.run(MONDAY) is None
+    assert here.mode() is Mode.OBSERVE
+    assert here.stored_mode() == ("observe", MONDAY.timestamp())
+    assert not doctor.asked
+
+
+def test_a_site_that_writes_only_notes_rests_too_until_it_is_examined(ward: Open) -> None:
+    here = ward([MAILS], mode=Mode.NOTE)
+    here.gate.govern(MONDAY)
+    assert here.mode() is None
+    here.gate.run(MONDAY)
+    assert (here.mode(), here.stored_mode()) == (Mode.NOTE, ("note", MONDAY.timestamp()))
+
+
+def test_a_site_whose_notes_alone_are_heard_writes_none(ward: Open) -> None:
+    here = ward([MAILS, NOTE_MAILS], mode=Mode.NOTE)
+    here.gate.run(MONDAY)
+    assert here.mode() is Mode.OBSERVE
+    [(_, told)] = [one for one in here.told if one[0] == "examination.alarm"]
+    assert NOTE_MAILS.name in str(told["reason"])
+    assert MAILS.name not in str(told["reason"])
 
 
 def test_a_vendor_without_examinations_is_not_held_back(store: SqlStore) -> None:
@@ -234,6 +274,18 @@ def test_it_is_examined_again_after_a_day_and_when_another_policy_decides(ward: 
     activate(store, TEXT.replace("Specialist", "Expert"), now + EVERY)
     here.gate.run(now + EVERY + timedelta(minutes=1))
     assert here.mode() is Mode.ACT
+
+
+def test_a_question_without_an_answer_is_asked_again_within_the_hour(ward: Open) -> None:
+    broken = Finding(
+        name="permissions:unanswered:triggers", check="permissions", grade=Grade.UNKNOWN, says="No list came."
+    )
+    here = ward([broken], [MAILS])
+    here.gate.run(MONDAY)
+    here.gate.run(MONDAY + timedelta(minutes=59))
+    assert here.mode() is Mode.ACT
+    here.gate.run(MONDAY + timedelta(hours=1))
+    assert here.mode() is Mode.OBSERVE
 
 
 def test_a_restart_within_the_day_acts_at_once_and_keeps_its_beginning(ward: Open, store: SqlStore) -> None:
@@ -292,9 +344,99 @@ def test_an_examination_that_waits_for_the_vendor_is_left_when_the_process_ends(
     assert (here.mode(), here.told, store.examination("desk/main")) == (None, [], None)
 
 
+# --- what doctor finds meanwhile ----------------------------------------------------------------------------
+def test_what_an_administrators_doctor_finds_counts_within_a_minute_and_so_does_its_end(
+    ward: Open, store: SqlStore
+) -> None:
+    here, now = ward([UNSEEN]), MONDAY
+    again = here.gate.run(now)
+    assert again is not None
+    assert here.mode() is Mode.ACT
+    found = Examined(at=now + timedelta(seconds=30), policy=store.active_policy(), findings=(MAILS,))
+    keep(store, "desk/main", found)
+    here.gate.run(again)
+    assert again <= now + timedelta(minutes=1)
+    assert (here.mode(), here.stored_mode()) == (Mode.OBSERVE, ("observe", again.timestamp()))
+    assert "examination.alarm" in here.events()
+    mended = Examined(at=again + timedelta(seconds=30), policy=store.active_policy(), findings=(FINE,))
+    keep(store, "desk/main", mended)
+    here.gate.run(again + timedelta(minutes=1))
+    assert here.mode() is Mode.ACT
+    assert len(here.site.connector.examine.asked) == 1  # type: ignore[union-attr]
+
+
+def test_what_a_doctor_found_can_be_accepted_and_counts_after_a_restart(ward: Open, store: SqlStore) -> None:
+    ward([UNSEEN]).gate.run(MONDAY)
+    keep(store, "desk/main", Examined(at=MONDAY, policy=store.active_policy(), findings=(UNSEEN, MAILS)))
+    again = ward([UNSEEN], accepts=(MAILS.name,))
+    again.gate.govern(MONDAY + timedelta(minutes=5))
+    again.gate.run(MONDAY + timedelta(minutes=5))
+    assert again.mode() is Mode.ACT
+
+
+def test_what_a_doctor_finds_lets_a_site_act_that_could_not_be_examined(ward: Open, store: SqlStore) -> None:
+    here, now = ward(TryLater("nobody answers")), MONDAY
+    here.gate.run(now)
+    assert here.mode() is None
+    keep(store, "desk/main", Examined(at=now, policy=store.active_policy(), findings=(FINE,)))
+    here.gate.run(now + timedelta(seconds=1))
+    assert here.mode() is Mode.ACT
+
+
+# --- a long rest --------------------------------------------------------------------------------------------
+def test_somebody_is_called_while_a_site_rests_for_long(ward: Open) -> None:
+    here, now = ward(TryLater("only one side question fails")), MONDAY
+    while now < MONDAY + 3 * LONG_REST + timedelta(minutes=1):
+        next_time = here.gate.run(now)
+        assert next_time is not None
+        now = next_time
+    calls = [told for event, told in here.told if event == "examination.alarm"]
+    assert len(calls) == 3
+    assert "only one side question fails" in str(calls[0]["reason"])
+    assert "stepladder doctor main" in str(calls[0]["todo"])
+    assert here.mode() is None
+
+
+def test_who_rests_for_less_is_left_in_peace(ward: Open) -> None:
+    here, now = ward(TryLater("busy")), MONDAY
+    while now < MONDAY + LONG_REST:
+        now = here.gate.run(now) or MONDAY + LONG_REST
+    assert "examination.alarm" not in here.events()
+
+
+def test_a_site_that_goes_by_what_was_found_long_ago_says_how_long(ward: Open) -> None:
+    ward([FINE]).gate.run(MONDAY)
+    here = ward(TryLater("nobody answers"))
+    here.gate.run(MONDAY + EVERY + EVERY)
+    [done] = [told for event, told in here.told if event == "examination.done"]
+    assert done["examined"] == MONDAY
+
+
+# --- what the vendor is told --------------------------------------------------------------------------------
+def test_the_vendor_is_told_how_often_we_wrote_in_the_last_thirty_days(store: SqlStore) -> None:
+    doctor = Doctor([FINE])
+    for number, (ref, state, days) in enumerate(
+        [
+            ("desk/main/1", "written", 1),
+            ("desk/main/1", "written", 29),
+            ("desk/main/2", "refused", 1),
+            ("desk/main/2", "written", 31),
+            ("desk/mainland/3", "written", 1),
+            ("other/main/4", "written", 1),
+        ]
+    ):
+        at = (MONDAY - timedelta(days=days)).timestamp()
+        row = {"key": f"op/{number}", "ref": ref, "state": state, "open": False, "created_at": at}
+        with store.database.write() as connection:
+            more = {"attempted_at": at, "attempts": 1, "outcome": "", "body": b""}
+            connection.execute(t.calls.insert().values(**row, **more))
+    Ward(store, post(doctor)).gate.run(MONDAY)
+    assert [uses.writes_per_month for uses in doctor.asked] == [2]
+
+
 # --- what is kept -------------------------------------------------------------------------------------------
 def test_what_was_found_is_kept_whole(store: SqlStore) -> None:
-    examined = Examined(at=MONDAY, policy="abc", findings=(MAILS, FINE, UNSEEN))
+    examined = Examined(at=MONDAY, policy="abc", findings=(MAILS, NOTE_MAILS, FINE, UNSEEN))
     keep(store, "desk/main", examined)
     assert last(store, "desk/main") == examined
     assert last(store, "desk/other") is None

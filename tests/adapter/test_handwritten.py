@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -69,7 +72,7 @@ def test_doubt_writes_nothing(text: str, tmp_path: Path) -> None:
     with pytest.raises(NotWritten, match=r"level_field belongs into its table \[sites\.acme\]"):
         write(file, ACME, "level_field", "9")
     assert file.read_text() == text
-    assert list(tmp_path.iterdir()) == [file]
+    assert {path.name for path in tmp_path.iterdir()} == {file.name, f".{file.name}.lock"}
 
 
 def test_a_private_file_is_made_for_nobody_else(tmp_path: Path) -> None:
@@ -103,3 +106,72 @@ def test_whatever_stands_there_only_the_setting_changes(noise: str, value: str) 
 def test_a_setting_is_shown_as_it_is_written() -> None:
     assert line("level_field", "9") == 'level_field = "9"'
     assert line("webhook_secrets", ["a", "b"]) == 'webhook_secrets = ["a", "b"]'
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"], ids=["ours", "as other systems end lines"])
+def test_lines_end_as_a_persons_editor_ends_them(tmp_path: Path, ends: str) -> None:
+    file = tmp_path / "stepladder.toml"
+    file.write_bytes(BY_HAND.replace("\n", ends).encode())
+    write(file, ACME, "account", "7")
+    wanted = BY_HAND.replace('",  # until June\n]\n', '",  # until June\n]\naccount = "7"\n')
+    assert file.read_bytes().decode() == wanted.replace("\n", ends)
+
+
+def test_what_is_not_text_is_not_changed(tmp_path: Path) -> None:
+    file = tmp_path / "stepladder.toml"
+    file.write_bytes(b"# caf\xe9\n[sites.acme]\n")
+    with pytest.raises(NotWritten, match=r"stepladder\.toml cannot be changed safely: it is not UTF-8"):
+        write(file, ACME, "level_field", "9")
+    assert file.read_bytes() == b"# caf\xe9\n[sites.acme]\n"
+
+
+def test_writers_in_several_processes_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.toml"
+    file.write_text("# mine\n[sites.zed]\ntoken = 'person'\n" + "# much more\n" * 500)
+    work = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); "
+        "from pathlib import Path; from adapter.handwritten import write; "
+        "[write(Path(sys.argv[1]), ('sites', sys.argv[2]), f'key_{n}', str(n), private=True) for n in range(15)]"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", work, str(file), name]) for name in ("a", "b", "c")]
+    assert [process.wait(60) for process in running] == [0, 0, 0]
+    sites = tomllib.loads(file.read_text())["sites"]
+    assert sites["zed"] == {"token": "person"}
+    assert all(sites[name] == {f"key_{n}": str(n) for n in range(15)} for name in "abc")
+    assert {path.name for path in tmp_path.iterdir()} == {file.name, f".{file.name}.lock"}
+
+
+def test_a_full_folder_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    file = tmp_path / "stepladder.toml"
+    file.write_text(BY_HAND)
+    work = (
+        f"import resource, signal, sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); "
+        "from pathlib import Path; from adapter.handwritten import write; "
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64)); "
+        "write(Path(sys.argv[1]), ('sites', 'acme'), 'level_field', '9')"
+    )
+    run = subprocess.run([sys.executable, "-c", work, str(file)], stderr=subprocess.PIPE, text=True, check=False)
+    assert "File too large" in run.stderr
+    assert file.read_text() == BY_HAND
+    assert {path.name for path in tmp_path.iterdir()} == {file.name, f".{file.name}.lock"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_stays_whose_it_was_and_a_new_one_is_whose_the_folder_is(tmp_path: Path) -> None:
+    os.chown(tmp_path, 4711, 4712)
+    file = tmp_path / "stepladder.toml"
+    file.write_text(BY_HAND)
+    os.chown(file, 815, 816)
+    write(file, ACME, "level_field", "9")
+    write(tmp_path / "secrets.toml", ACME, "token", "t", private=True)
+    owners = {path.name: (path.stat().st_uid, path.stat().st_gid) for path in tmp_path.iterdir()}
+    assert owners.pop("stepladder.toml") == (815, 816)
+    assert set(owners) == {"secrets.toml", ".stepladder.toml.lock", ".secrets.toml.lock"}
+    assert set(owners.values()) == {(4711, 4712)}
+
+
+def test_what_a_killed_writer_left_beside_it_goes_with_the_next(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.toml"
+    (tmp_path / ".secrets.toml.a8s7.new").write_text("half a sec")
+    write(file, ACME, "token", "t", private=True)
+    assert {path.name for path in tmp_path.iterdir()} == {file.name, f".{file.name}.lock"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from adapter.intake import without_proofs
+from adapter.intake import proves
 from adapter.store import tables as t
 from connectors.contract import BadSignature, TryLater
 
@@ -99,5 +99,14 @@ def test_a_delivery_that_was_not_stored_wakes_nobody(bench: Bench) -> None:
     assert kept(bench) == []
 
 
-def test_names_are_compared_without_their_case() -> None:
-    assert without_proofs({"X-API-Key": "1", "Set-Cookie": "2", "X-Id": "3"}) == {"X-Id": "3"}
+@pytest.mark.parametrize(
+    ("name", "is_proof"), [("X-API-Key", True), ("Set-Cookie", True), ("TOKEN", True), ("X-Id", False)]
+)
+def test_names_are_compared_without_their_case(name: str, is_proof: bool) -> None:
+    assert proves(name) is is_proof
+
+
+def test_what_is_stored_of_a_query_is_what_was_sorted(bench: Bench) -> None:
+    query = "ticket=10001&ticket=10002&empty=&token=s3cret&name=%C3%84%26"
+    accept(bench, replace(bench.delivery(), query=query))
+    assert kept(bench)[0].query == "ticket=10001&ticket=10002&empty=&name=%C3%84%26"

@@ -31,14 +31,25 @@ def test_what_is_kept_is_there_for_the_next_process_and_for_nobody_else(tmp_path
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
 
 
-@pytest.mark.parametrize("text", ["[]", "{", "7"])
+@pytest.mark.parametrize("text", ["[]", "{", "7", "", "null", "[" * 100_000, "\xff"])
 def test_a_spoiled_file_is_an_error_and_is_not_written_over(tmp_path: Path, text: str) -> None:
     file = tmp_path / "keepsakes.json"
     file.write_text(text)
     for attempt in (lambda: Keepsakes(file).load("acme"), lambda: Keepsakes(file).save("acme", {})):
-        with pytest.raises(ValueError, match=r"."):
+        with pytest.raises(ValueError, match=r"keepsakes\.json .*run `stepladder authorize`"):
             attempt()
     assert file.read_text() == text
+
+
+@pytest.mark.parametrize("kept", ["[]", "null", '{"access_token": 7}', '{"refresh_token": ["x"]}'])
+def test_what_is_spoiled_for_one_site_is_an_error_there_until_it_is_kept_anew(tmp_path: Path, kept: str) -> None:
+    file = tmp_path / "keepsakes.json"
+    file.write_text(f'{{"acme": {kept}, "itsm": {{"refresh_token": "r2"}}}}')
+    with pytest.raises(ValueError, match="holds something else than words for acme"):
+        Keepsakes(file).load("acme")
+    assert Keepsakes(file).load("itsm") == {"refresh_token": "r2"}
+    Keepsakes(file).save("acme", {"refresh_token": "r3"})
+    assert Keepsakes(file).load("acme") == {"refresh_token": "r3"}
 
 
 def test_processes_that_write_at_once_lose_nothing_of_each_other(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -60,7 +60,7 @@ def test_what_was_told_is_not_missed(watched: Any) -> None:
     watched.looks()
     watched.vendor.changed = [changed(watched, watched.clock())]
     fetched = watched.vendor.log.count("fetch 7")
-    compared(watched)
+    compared(watched, minutes=21)
     watched.looks()
     assert day(watched) == (1, 0, 0, 0)
     assert watched.vendor.log.count("fetch 7") == fetched
@@ -251,7 +251,7 @@ def test_what_was_compared_before_it_failed_is_kept(watched: Any) -> None:
     watched.vendor.changed = found
     compared(watched, minutes=2)
     assert day(watched)[:2] == (250, 250)
-    assert f"changed since {begin + timedelta(seconds=199):%H:%M:%S}" in watched.vendor.log
+    assert f"changed since {begin + timedelta(seconds=100):%H:%M:%S}" in watched.vendor.log  # a hundred again
 
 
 def test_while_the_site_rests_it_is_not_asked(watched: Any) -> None:
@@ -308,6 +308,68 @@ def test_told_to_stop_it_ends_with_the_change_it_is_at_and_keeps_it(watched: Any
     assert watched.store.watch_of(SCOPE).asked_at is None
 
 
+class Endless:
+    """A vendor whose list has no end, of pages that are empty or of changes; `asked` pages so far."""
+
+    def __init__(self, item: Any, meanwhile: Callable[[int], None] = lambda _: None) -> None:
+        self.item, self.meanwhile, self.asked = item, meanwhile, 0
+
+    def __iter__(self) -> Iterator[Any]:
+        while True:
+            self.asked += 1
+            self.meanwhile(self.asked)
+            yield self.item
+
+
+@pytest.mark.parametrize("what", ["empty pages", "changes that are too new"])
+def test_a_list_without_end_is_left_and_said(watched: Any, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    monkeypatch.setattr(rooms, "MOST_PAGES", 30)
+    monkeypatch.setattr(rooms, "MOST_SHOWN", 20)
+    too_new = changed(watched, watched.clock() + timedelta(days=1))
+    watched.vendor.changed = Endless(None if what == "empty pages" else too_new)
+    again = compared(watched)
+    assert watched.vendor.changed.asked == (31 if what == "empty pages" else 21)
+    assert again >= watched.clock() + timedelta(minutes=15)
+    assert any("has no end" in sentence for sentence in report_of(watched))
+    assert not watched.post.brake.closed
+
+
+def test_told_to_stop_it_asks_for_no_further_page(watched: Any) -> None:
+    def stop(asked: int) -> None:
+        if asked == 3:
+            watched.missed.stop()
+
+    watched.vendor.changed = Endless(None, stop)
+    watched.clock.advance(minutes=40)
+    watched.missed.check(watched.post, watched.store.watch_of(SCOPE), watched.clock())
+    assert watched.vendor.changed.asked == 3
+    assert watched.said("missed.checked") == []
+
+
+def test_what_stands_behind_a_change_that_is_too_new_is_found(watched: Any) -> None:
+    watched.born("8")
+    watched.looks("8")
+    at = watched.clock.advance(minutes=1)
+    watched.vendor.changed = [changed(watched, at + timedelta(hours=2)), changed(watched, at, "8")]
+    compared(watched)
+    assert day(watched) == (1, 1, 0, 0)
+    assert watched.woken[-1] == watched.ref("8")
+
+
+def test_a_list_that_is_a_little_out_of_order_loses_nothing_where_a_run_ends(
+    watched: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rooms, "MOST", 200)
+    begin = watched.clock()
+    found = [changed(watched, begin + timedelta(seconds=n), str(n)) for n in range(250)]
+    late = found.pop(150)
+    watched.vendor.changed = [*found[:205], late, *found[205:]]
+    compared(watched)
+    assert day(watched)[0] == 200
+    compared(watched, minutes=1)
+    assert day(watched)[:2] == (250, 250)
+
+
 def test_turned_off_nobody_is_asked(watched: Any) -> None:
     watched.missed._rounds = Rounds(every=timedelta(0), wait=timedelta(minutes=20))
     assert watched.missed.run() is None
@@ -318,6 +380,47 @@ def test_a_clock_that_was_set_back_does_not_stop_the_questions(watched: Any) -> 
     watched.clock.now -= timedelta(days=2)
     watched.missed.run()
     assert watched.store.watch_of(SCOPE).asked_at == watched.clock()
+
+
+def lost(bench: Any, ticket: str = "7") -> None:
+    """Let a priority change of which no webhook comes."""
+    bench.vendor.tickets[ticket]["priority"] = "urgent"
+    bench.vendor.changed = [changed(bench, bench.clock(), ticket)]
+
+
+def test_after_a_first_start_with_a_clock_that_was_ahead_what_is_missed_is_found_all_the_same(bench: Any) -> None:
+    bench.clock.advance(days=1)
+    bench.missed.run()
+    bench.clock.now -= timedelta(days=1)
+    bench.born()
+    bench.looks()
+    bench.missed.run()
+    watch = bench.store.watch_of(SCOPE)
+    assert max(watch.since, watch.ask_from, watch.watermark) <= bench.clock()
+    assert any("our clock was ahead" in sentence for sentence in report_of(bench))
+    assert bench.said("clock.differs")
+    bench.clock.advance(minutes=1)
+    lost(bench)
+    compared(bench)
+    bench.looks()
+    assert (bench.case().level, day(bench)[:2]) == (2, (1, 1))
+    assert not any("clock" in sentence for sentence in report_of(bench))
+
+
+def test_a_round_with_a_clock_that_was_ahead_blinds_no_later_one(watched: Any) -> None:
+    watched.born()
+    watched.looks()
+    compared(watched)
+    watched.clock.advance(days=1)  # the clock alone: nothing happens at the vendor
+    watched.missed.run()
+    watched.clock.now -= timedelta(days=1)
+    lost(watched)
+    watched.clock.advance(minutes=21)
+    watched.missed.run()
+    watched.looks()
+    assert (watched.case().level, day(watched)[:2]) == (2, (1, 1))
+    assert watched.store.watch_of(SCOPE).watermark == watched.clock() - timedelta(minutes=20)
+    assert len(watched.said("clock.differs")) == 1
 
 
 # --- what people are told ----------------------------------------------------------------------------------------

@@ -85,6 +85,15 @@ def test_a_ticket_that_takes_no_more_writes_gets_none(urgent: Bench) -> None:
     assert set(urgent.calls().values()) == {"refused"}
 
 
+def test_a_refusal_that_is_its_own_cause_is_told_like_any_other(urgent: Bench) -> None:
+    first, again = ValueError("422 RecordInvalid"), Refused("no", parts=frozenset({"priority"}))
+    again.__cause__, first.__cause__ = first, again
+    urgent.vendor.script = [again]
+    urgent.looks()
+    [told] = urgent.said("writeback.refused")
+    assert told["answer"] == "422 RecordInvalid"
+
+
 def note(*parts: str, told: tuple[str, ...] = ()) -> Call:
     text = Note(lines=(Line(spans=(Span(text="why"),)),)) if "note" in parts else None
     return Call(

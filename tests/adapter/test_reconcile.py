@@ -31,7 +31,7 @@ def test_a_ticket_is_read_decided_written_and_looked_at_again_in_time(bench: Ben
     bench.clock.advance(minutes=30)
     bench.looks()
     assert bench.case().level == 2
-    assert bench.vendor.log == ["set 1", "say 2"]
+    assert bench.vendor.log == ["fetch 7", "set 1", "say 2"]  # who reads the note is asked before it is written
 
 
 def test_a_look_without_news_changes_nothing(bench: Bench) -> None:

@@ -135,11 +135,11 @@ def test_requests_are_counted_with_the_look_that_made_them(bench: Any) -> None:
     bench.hear({"kind": "changed", "changes": [["priority", "urgent", None]]})
     bench.hear({"kind": "changed", "changes": [["priority", None, "urgent"]]})
     bench.looks()
-    assert bench.vendor.log[2:] == ["set 1", "say 2"]
-    assert looks_of(bench)[:2] == [2, 2]
-    assert bench.store.calls_of(bench.ref())[1] == 4
+    assert bench.vendor.log[2:] == ["fetch 7", "set 1", "say 2"]  # who reads the note is asked before it is written
+    assert looks_of(bench)[:2] == [2, 3]
+    assert bench.store.calls_of(bench.ref())[1] == 5
     counted = bench.store.day(SCOPE, DAY)
-    assert (counted.deliveries, counted.calls) == (3, 4)
+    assert (counted.deliveries, counted.calls) == (3, 5)
 
 
 def test_requests_of_a_look_that_failed_are_counted_too(bench: Any) -> None:
@@ -278,8 +278,17 @@ def run(tmp_path: Path) -> Any:
     return invoke
 
 
-def test_missed_tells_each_sites_numbers_and_what_cannot_be_seen(run: Any) -> None:
+def test_missed_before_the_first_start_says_so_and_makes_no_database(run: Any, tmp_path: Path) -> None:
     said = run("missed")
+    assert said.exit_code == 0
+    assert said.output.startswith("zendesk/acme: Stepladder was never started")
+    assert not list(tmp_path.glob("*.db"))
+
+
+def test_missed_tells_each_sites_numbers_and_what_cannot_be_seen(run: Any) -> None:
+    run("pause", "acme", "--reason", "maintenance")
+    said = run("missed")
+    assert "Every write at this site is paused: maintenance; `stepladder resume acme` ends it" in said.output
     assert said.exit_code == 0, said.output
     first, *_ = said.output.splitlines()
     assert first.startswith("zendesk/acme: not asked yet what was missed")

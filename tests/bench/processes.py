@@ -56,6 +56,7 @@ mode = "act"
 account = "{ours}"
 client_id = "bench"
 level_field = "360010"
+updates_per_minute = 100000
 """
 
 

@@ -66,6 +66,10 @@ class Published:
             return [f"{where}: no JSON"]
         return [f"{where}: {problem}" for problem in self._problems(body, schema)]
 
+    def shape(self, name: str, body: Any) -> list[str]:
+        """Return how something differs from a shape that the document names."""
+        return self._problems(body, {"$ref": f"#/components/schemas/{name}"})
+
     def resolved(self, thing: Mapping[str, Any]) -> Mapping[str, Any]:
         """Follow a reference, and the references that it leads to."""
         while "$ref" in thing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -126,6 +127,21 @@ def test_an_unknown_certificate_is_refused_before_anything_is_sent(vendor: tuple
     later = not_now(e.value)
     assert later is not None
     assert not later.sent
+    assert str(later).startswith(f"no connection to {urlsplit(url).netloc} (SSLError): its certificate is not trusted")
+    assert "ca_bundle" in str(later)
+
+
+def test_an_address_where_nobody_listens_is_named() -> None:
+    with (
+        vendor_session(SiteSettings(vendor="any", url="https://127.0.0.1:9")) as session,
+        pytest.raises(requests.ConnectionError) as raised,
+    ):
+        session.get("https://127.0.0.1:9/secret?token=psst", timeout=5)
+    said = str(not_now(raised.value))
+    assert (
+        said
+        == "no connection to 127.0.0.1:9 (ConnectionError): check the site's url, and whether this machine gets out"
+    )
 
 
 class Attempts:

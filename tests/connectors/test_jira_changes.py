@@ -166,6 +166,45 @@ def test_a_search_that_fails_says_so_and_nothing_was_sent(bench: Bench, fault: F
     assert not getattr(caught.value, "sent", False)
 
 
+def test_an_issue_that_search_finds_where_it_stood_hides_none_behind_it(bench: Bench) -> None:
+    ids = []
+    for _ in range(3 * PAGE):
+        ids.append(bench.desk.open_ticket("a", "b"))
+        bench.clock.on(minutes=1)
+    bench.clock.on(minutes=30)
+    late = bench.desk.site.find(ids[PAGE - 1])  # the last of the first page has just changed, unknown to the index
+    late["indexed"], late["updated"] = late["updated"], bench.desk.site.stamp()
+    assert set(bench.ids(START)) == set(ids)
+
+
+@pytest.mark.parametrize("tokens", [["a", "a"], ["a", "b", "a"], ["a", "b", "c", "b"]])
+def test_a_search_that_goes_round_in_circles_is_left(authority: Authority, tokens: list[str]) -> None:
+    for bench in made(authority, "cloud"):
+        for token in tokens:
+            body = {"issues": [], "isLast": False, "nextPageToken": token}
+            bench.desk.faults.add(Fault(do="200", match="search", body=body))
+        with pytest.raises(TryLater, match="round in circles") as caught:
+            bench.ids(START)
+        assert (caught.value.sent, caught.value.site_wide) == (False, False)
+        assert bench.pages() == len(tokens)
+
+
+def test_it_can_be_stopped_before_each_page(bench: Bench) -> None:
+    for _ in range(4 * PAGE):
+        bench.desk.open_ticket("a", "b")  # within one minute, so that every page is asked for
+    asked = list[int]()
+
+    def before_page() -> None:
+        asked.append(bench.pages())
+        if len(asked) == 3:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        list(bench.client.changed_since(START, before_page))
+    assert asked == [0, 1, 2]
+    assert bench.pages() == 2
+
+
 def test_odd_entries_are_left_out(bench: Bench) -> None:
     issues: list[Any] = [
         None,

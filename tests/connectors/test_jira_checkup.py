@@ -225,6 +225,46 @@ def test_a_scoped_token_that_lacks_a_scope_is_told(cloud: Bench) -> None:
     assert grades(found, "permissions:scope:read:jira-work") == ["nothing"]
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "project/DEV/notificationscheme",
+        "issueLinkType",
+        "issue/createmeta/DEV/issuetypes",
+        "mypermissions",
+        "project/ITSM/statuses",
+        "user",
+    ],
+)
+@pytest.mark.parametrize("do", ["500", "cut", "503"])
+def test_one_question_that_jira_cannot_answer_is_no_end_of_the_examination(
+    either: Bench, question: str, do: str
+) -> None:
+    linked = placed(linked_issue={"project": "DEV", "type": "Bug", "link": "Blocks"})
+    wanted = uses(linked, placed(transition="Escalated"), placed(assignee=either.desk.person("ben")))
+    before = either.examine(wanted)
+    either.desk.faults.add(Fault(do=do, match=f"GET .*/{question}$", times=1_000))
+    found = either.examine(wanted)
+    finding = found[f"permissions:unanswered:{question}"]
+    assert (finding.grade, finding.customer_hears) == (Grade.UNKNOWN, False)
+    worse = {name for name, one in found.items() if one.grade is Grade.PROBLEM} - before.keys()
+    assert worse == set(), "what was not told is no problem"
+
+
+@pytest.mark.parametrize("question", ["myself", "project/ITSM"])
+def test_without_what_is_essential_nothing_is_found_out(cloud: Bench, question: str) -> None:
+    cloud.desk.faults.add(Fault(do="500", match=f"GET .*/{question}$", times=1_000))
+    with pytest.raises(TryLater):
+        cloud.examine(uses())
+
+
+def test_a_jira_that_stops_answering_altogether_is_no_finding(cloud: Bench) -> None:
+    cloud.desk.faults.add(Fault(do="503", match="GET .*/(statuses|mypermissions)$", times=1_000))
+    cloud.desk.faults.add(Fault(do="503", match="GET .*/myself$", skip=1, times=1_000))
+    with pytest.raises(TryLater):
+        cloud.examine(uses())
+
+
 # --- the webhook ------------------------------------------------------------------------------------------------------
 def test_what_only_administrators_see_is_unknown_to_us(either: Bench) -> None:
     found = either.examine(uses())
@@ -281,7 +321,16 @@ def test_deliveries_that_fail_are_counted_where_jira_counts(either: Bench) -> No
     either.desk.agent_says(either.desk.open_ticket("Printer", "It burns"), "Hello")
     _until(lambda: any(attempt.status == 404 for attempt in either.desk.postman.attempts))
     found = either.examine(uses(hook=nowhere), admin=True)
-    assert grades(found, "webhook:failures") == ["nothing" if either.desk.site.cloud else "warning"]
+    assert grades(found, "webhook:failures") == ["unknown" if either.desk.site.cloud else "warning"]
+
+
+@pytest.mark.parametrize("answer", [{"counts": None}, {}, {"statistics": {"counts": {}}}])
+def test_where_jira_does_not_count_failed_deliveries_that_is_said(center: Bench, answer: dict[str, Any]) -> None:
+    center.set_up(uses())
+    assert grades(center.examine(uses(), admin=True), "webhook:failures") == ["nothing"], "none has failed"
+    center.desk.faults.add(Fault(do="200", match="GET .*/statistics$", body=answer))
+    finding = center.examine(uses(), admin=True)["webhook:failures"]
+    assert (finding.grade, "stepladder missed" in finding.cure) == (Grade.UNKNOWN, True)
 
 
 def _until(happens: Callable[[], bool]) -> None:
@@ -409,6 +458,19 @@ def test_a_rule_that_undoes_our_field_is_a_conflict(either: Bench) -> None:
     assert (fought.grade, fought.customer_hears) == (Grade.PROBLEM, False)
 
 
+def test_a_rule_that_mails_the_customer_of_a_priority_that_coming_down_gives_back_is_heard(either: Bench) -> None:
+    asked = {"selectedField": {"type": "ID", "value": "priority"}, "comparison": "EQUALS"}
+    medium = {"component": "CONDITION", "type": "jira.issue.condition"}
+    medium["value"] = {**asked, "compareValue": {"type": "ID", "value": "3"}}  # type: ignore[assignment]
+    mails = (medium, mail_reporter("Hello", "It is medium now"))
+    either.desk.herald.rules.all.append(
+        Rule(name="Medium", trigger=PRIORITY_CHANGED, fields=("priority",), project="ITSM", do=mails)
+    )
+    found = either.examine(uses(sets=frozenset({Priority.HIGH})), admin=True)
+    (heard,) = [finding for finding in found.values() if finding.customer_hears]
+    assert (heard.name.startswith("customer-hears:automation:"), heard.heard_by_notes) == (True, False)
+
+
 def test_rules_that_do_no_harm_are_fine_and_counted(cloud: Bench) -> None:
     note = Rule(name="Note", trigger=PRIORITY_CHANGED, fields=("priority",), do=(write("up", public=False),))
     cloud.desk.herald.rules.all += [
@@ -419,6 +481,26 @@ def test_rules_that_do_no_harm_are_fine_and_counted(cloud: Bench) -> None:
     found = cloud.examine(wanted, admin=True)
     assert grades(found, "vendor-rules:automation", "automation-runs:month") == ["fine", "note"]
     assert "up to 300 runs a month" in found["automation-runs:month"].says
+
+
+@pytest.mark.parametrize(
+    ("plan", "writes", "grade", "said"),
+    [
+        ("FREE", 101, "problem", "The Free plan allows 100 a month"),
+        ("FREE", 100, "note", "The Free plan allows 100 a month"),
+        ("FREE", None, "note", "The Free plan allows 100 a month"),
+        ("PAID", 9_000, "note", "A paid plan allows"),
+    ],
+)
+def test_runs_are_compared_with_what_the_plan_allows(
+    cloud: Bench, plan: str, writes: int | None, grade: str, said: str
+) -> None:
+    note = Rule(name="Note", trigger=PRIORITY_CHANGED, fields=("priority",), do=(write("up", public=False),))
+    cloud.desk.herald.rules.all.append(note)
+    cloud.desk.site.plan = plan
+    found = cloud.examine(uses(sets=frozenset({Priority.HIGH}), writes_per_month=writes), admin=True)
+    assert grades(found, "automation-runs:month") == [grade]
+    assert said in found["automation-runs:month"].says
 
 
 def test_a_rule_of_another_project_does_not_concern_us(cloud: Bench) -> None:

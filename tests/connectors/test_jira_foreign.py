@@ -22,7 +22,6 @@ OURS = Ours(
         "customfield_1": "team",
         "team": "team",
     },
-    gives={"priority": frozenset({"1", "highest", "2", "high"})},
     projects=frozenset({"10000", "10001"}),
     desks=frozenset({"10000"}),
     outsiders=frozenset({"customfield_9"}),
@@ -118,8 +117,8 @@ def initiator(check: str, who: str) -> dict[str, Any]:
     ("condition", "chance", "reason"),
     [
         (field_is("priority", "1"), Chance.MAYBE, "we give it to some"),
-        (field_is("priority", "5"), Chance.NO, "we never give it, and only our giving would set it off"),
-        (field_is("priority", "5", "NOT_EQUALS"), Chance.MAYBE, "what we give is not that"),
+        (field_is("priority", "3"), Chance.MAYBE, "no level gives it; coming down gives back what there was"),
+        (field_is("priority", "3", "NOT_EQUALS"), Chance.MAYBE, "what we give is not that"),
         (field_is("customfield_1", "5"), Chance.MAYBE, "what it holds is not ours to know"),
         (initiator("USER_IS_NOT", "712020:us"), Chance.NO, "the rule leaves us out"),
         (initiator("USER_IS_NOT", "712020:ann"), Chance.MAYBE, "it leaves somebody else out"),
@@ -159,6 +158,30 @@ def test_who_outside_hears_of_it(action: Any, heard: bool, reason: str) -> None:
     if heard:
         assert found[0].name == "customer-hears:automation:0190-a"
         assert 'accepts = ["customer-hears:automation:0190-a"]' in found[0].cure
+
+
+@pytest.mark.parametrize(
+    ("trigger", "components", "by_notes", "reason"),
+    [
+        (event("commented"), [PUBLICLY], True, "our note is a comment"),
+        (event("updated"), [PUBLICLY], True, "perhaps a comment is an update"),
+        ({"type": "some.app:issue-thing"}, [PUBLICLY], True, "nobody knows"),
+        (changed("priority"), [PUBLICLY], False, "a note changes no field"),
+        (changed(), [PUBLICLY], False, "a note changes no field"),
+        ({"type": "jira.issue.property.updated"}, [PUBLICLY], False, "only an edit carries our marker"),
+        ({"type": "jira.sla.threshold.trigger"}, [PUBLICLY], False, "a note chooses no goal"),
+        (event("assigned"), [PUBLICLY], False, "a note assigns nobody"),
+    ],
+)
+def test_a_site_that_only_writes_notes_is_told_which_rules_they_set_off(
+    trigger: Any, components: list[Any], by_notes: bool, reason: str
+) -> None:
+    (found,) = findings([rule(trigger, *components)], OURS)
+    assert (found.customer_hears, found.heard_by_notes) == (True, by_notes), reason
+
+
+def test_a_rule_that_spares_us_hears_of_no_note_either() -> None:
+    assert not list(findings([rule(event("commented"), initiator("USER_IS_NOT", "712020:us"), PUBLICLY)], OURS))
 
 
 def test_a_public_comment_where_there_is_no_portal_is_heard_by_no_customer() -> None:

@@ -69,6 +69,8 @@ def test_an_apps_token_proves_its_webhooks() -> None:
         token(claims(exp=True)),
         token(claims(exp="soon")),
         token(claims(exp=10**30)),
+        token(claims(exp=float("nan"))),
+        token(claims(exp=float("-inf"))),
         token(claims(qsh="0" * 64)),
         token(claims(qsh=["context-qsh"])),
         token(claims())[:-2],
@@ -92,6 +94,26 @@ def test_a_genuine_token_of_another_time_is_a_matter_of_clocks(minutes: float, b
         return
     with pytest.raises(TryLater, match="clocks"):
         webhook.verify(sent, APP, then)
+
+
+@pytest.mark.parametrize(
+    ("times", "believed"),
+    [
+        ({"exp": 253_402_300_799}, True),  # the last second of all years of four digits
+        ({"exp": NOW.timestamp() + 0.5}, True),
+        ({"exp": NOW.timestamp() - 120.5}, False),
+        ({"iat": NOW.timestamp() + 119.5}, True),
+        ({"iat": 253_402_300_799.9}, False),
+        ({"iat": -62_135_596_800}, True),
+    ],
+)
+def test_a_tokens_times_may_have_fractions_and_be_far_away(times: dict[str, Any], believed: bool) -> None:
+    sent = shown(token(claims(**times)))
+    if believed:
+        webhook.verify(sent, APP, NOW)
+        return
+    with pytest.raises(TryLater, match="clocks"):
+        webhook.verify(sent, APP, NOW)
 
 
 @pytest.mark.parametrize("query", ["", "a=1", "b=2&a=1", "a=x%20y"])

@@ -15,6 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.contract import Refused, TryLater
+from connectors.faults import Fault
 from connectors.jira.checkup import examine
 from connectors.jira.pretend_hooks import Hook
 from connectors.jira.registrations import APP_SCOPE, EVENTS, filter_for, left_out, same_address
@@ -124,7 +125,7 @@ def test_everything_is_made_once_and_the_second_run_changes_nothing(any_jira: Be
 
 
 def test_the_secret_that_is_kept_is_the_one_that_signs(any_jira: Bench) -> None:
-    (secret,) = any_jira.run()["webhook"].secrets.values()
+    (secret,) = any_jira.run()["webhook-secret"].secrets.values()
     (hook,) = any_jira.hooks
     assert hook.secret == secret.get_secret_value()
     assert len(secret.get_secret_value()) >= 32
@@ -135,7 +136,7 @@ def test_a_secret_that_is_configured_already_is_used(any_jira: Bench) -> None:
     any_jira.take_up(
         {"webhook": Step(name="", done=Done.THERE, says="", role="", secrets={"webhook_secrets": _known()})}
     )
-    assert not any_jira.run()["webhook"].secrets
+    assert "webhook-secret" not in any_jira.run()
     assert any_jira.hooks[0].secret == _known().get_secret_value()
 
 
@@ -184,10 +185,29 @@ def test_a_webhook_without_a_signature_gets_one(cloud: Bench) -> None:
 
 
 def test_a_secret_that_was_lost_before_it_was_kept_is_made_anew(any_jira: Bench) -> None:
-    lost = any_jira.run()["webhook"].secrets["webhook_secrets"].get_secret_value()
-    again = any_jira.run()["webhook"]
-    assert again.done is Done.REPAIRED
-    assert again.secrets["webhook_secrets"].get_secret_value() == any_jira.hooks[0].secret != lost
+    lost = any_jira.run()["webhook-secret"].secrets["webhook_secrets"].get_secret_value()
+    again = any_jira.run()
+    assert again["webhook"].done is Done.REPAIRED
+    assert again["webhook-secret"].secrets["webhook_secrets"].get_secret_value() == any_jira.hooks[0].secret != lost
+
+
+def test_a_secret_is_handed_over_before_jira_is_told_of_it(any_jira: Bench) -> None:
+    steps = set_up(any_jira.admin, Pocket(), Uses(hook=HOOK), False, nap)
+    assert next(steps).name == "webhook-secret"
+    assert (any_jira.hooks, any_jira.writes()) == ([], [])
+    assert next(steps).done is Done.CREATED
+
+
+def test_more_than_one_webhook_to_us_is_told(any_jira: Bench) -> None:
+    any_jira.take_up(any_jira.run())
+    (ours,) = any_jira.hooks
+    twin = replace(ours, id=any_jira.desk.herald.hooks.number(), name="Made by hand", secret="another")
+    any_jira.desk.herald.hooks.all.append(twin)
+    before = len(any_jira.writes())
+    step = any_jira.run()["webhook-again"]
+    assert (step.done, "“Made by hand”" in step.by_hand[0], len(any_jira.writes())) == (Done.BY_HAND, True, before)
+    twin.enabled = False
+    assert "webhook-again" not in any_jira.run(), "switched off it does no harm"
 
 
 def test_a_filter_of_a_persons_own_stays(any_jira: Bench) -> None:
@@ -221,6 +241,14 @@ def test_an_administrators_token_that_is_wrong_ends_it_in_a_sentence(cloud: Benc
     site = replace(cloud.site, settings=as_admin(cloud.site.settings, "ada@example.com", SecretStr("old")))
     with pytest.raises((Refused, TryLater), match="credentials"):
         list(set_up(site, Pocket(), Uses(hook=HOOK), False, nap))
+
+
+def test_a_token_without_its_owners_address_is_refused() -> None:
+    settings = JiraSettings.model_validate(
+        {"vendor": "jira", "url": "https://acme.atlassian.net", "client_id": "x", "client_secret": "y"}
+    )
+    with pytest.raises(Refused, match=r"owner's e-mail address: --as, or \$STEPLADDER_SETUP_EMAIL"):
+        as_admin(settings, None, SecretStr("t"))
 
 
 def test_an_administrators_visit_leaves_nothing_of_ours_behind() -> None:
@@ -287,6 +315,26 @@ def test_an_apps_webhook_that_misses_events_is_made_anew(cloud: Bench) -> None:
     assert steps["webhook"].done is Done.REPAIRED
     (hook,) = cloud.hooks
     assert len(hook.events) == 6
+
+
+def test_an_apps_old_webhook_that_outlived_the_new_one_is_deleted(cloud: Bench) -> None:
+    site, keeper = as_app(cloud)
+    wanted = Uses(hook=HOOK, scope={"project": ("ITSM",)})
+    list(set_up(site, keeper, wanted, False, nap))
+    cloud.hooks[0].events = EVENTS[:2]
+    cloud.desk.faults.add(Fault(do="500", match="DELETE .*/webhook$", times=9))
+    with pytest.raises(TryLater):
+        list(set_up(site, keeper, wanted, False, nap))
+    assert [len(hook.events) for hook in cloud.hooks] == [2, 6]
+    cloud.desk.faults.clear()
+    would = {step.name: step for step in set_up(site, keeper, wanted, True, nap)}["webhook-again"]
+    steps = {step.name: step for step in set_up(site, keeper, wanted, False, nap)}
+    assert (would.done, steps["webhook"].done, steps["webhook-again"].done) == (
+        Done.WOULD_REPAIR,
+        Done.THERE,
+        Done.REPAIRED,
+    )
+    assert [len(hook.events) for hook in cloud.hooks] == [6]
 
 
 # --- the level's field ------------------------------------------------------------------------------------------------

@@ -154,6 +154,12 @@ def test_a_refusal_says_what_it_is_about_and_for_how_long(
     assert (room.reach, room.wait) == (reach, wait), reason
 
 
+def test_a_header_without_end_is_read_to_a_kilobyte() -> None:
+    real = '"tenant-app-quota";r=0;t=2788'
+    assert told({"RateLimit": real + "," * 50_000}, NOW).limits == told({"RateLimit": real}, NOW).limits
+    assert told({"RateLimit": " " * 1024 + real}, NOW).limits == ()
+
+
 def test_a_limit_that_is_near_is_told() -> None:
     assert told({"X-RateLimit-NearLimit": "true"}, NOW).near
     assert told({"X-Beta-RateLimit-NearLimit": "true"}, NOW).near

@@ -32,6 +32,7 @@ class TokenDesk:
         self.refresh = "refresh-0"
         self.life, self.pause, self.rotates = 1800, 0.0, True
         self.instead: Callable[[], Response] | None = None
+        self.odd: dict[str, object] = {}
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
 
@@ -53,7 +54,7 @@ class TokenDesk:
         if said["grant_type"] != "client_credentials" and self.rotates:
             self.refresh = told["refresh_token"] = f"refresh-{number}"
             told["refresh_token_expires_in"] = 2_592_000
-        return jsonify(told)
+        return jsonify({**told, **self.odd})
 
 
 def refusal(status: int, error: str, **more: str) -> Response:
@@ -396,11 +397,14 @@ def page() -> Response:
         (lambda: refusal(400, "invalid_scope"), 300.0, "answered 400: check client_id, client_secret and scope"),
         (lambda: jsonify({"token_type": "bearer"}), 300.0, "no access token in the answer"),
         (lambda: jsonify(["access-1"]), 300.0, "no access token in the answer"),
-        (lambda: jsonify({"access_token": "access-1", "expires_in": "soon"}), 300.0, "no access token in the answer"),
+        (lambda: jsonify({"access_token": None}), 300.0, "no access token in the answer"),
+        (lambda: jsonify({"access_token": ""}), 300.0, "no access token in the answer"),
+        (lambda: jsonify({"access_token": "access-1\nX: y"}), 300.0, "no access token in the answer"),
         (lambda: Response("{", mimetype="application/json"), 300.0, "no access token in the answer"),
         (page, None, "with a web page"),
         (lambda: Response(status=503, headers={"Retry-After": "20"}), 20.0, "answered 503"),
         (lambda: Response(status=500), None, "answered 500"),
+        (lambda: Response(status=404), 300.0, "answered 404: nobody gives tokens there; check the site's url"),
     ],
 )
 @BOTH
@@ -437,6 +441,46 @@ def test_those_who_waited_for_a_token_do_not_ask_again_when_it_fails(
     desk.instead = None
     times.gone = 1.5
     assert access.current() == "access-1"
+
+
+ODD = ["30 minutes", 1e300, 10**30, float("nan"), float("inf"), -5, [1800], None, 0, True, 10**9]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+@pytest.mark.parametrize("name", ["expires_in", "refresh_token_expires_in"])
+def test_an_odd_life_counts_as_unsaid_and_the_rotated_refresh_token_is_kept(
+    desk: TokenDesk, process: Callable[..., Access], times: Times, pocket: Pocket, name: str, odd: object
+) -> None:
+    desk.odd = {name: odd}
+    assert process().current() == "access-1"
+    kept = pocket.kept["acme"]
+    assert kept["refresh_token"] == desk.refresh == "refresh-1"
+    if name == "expires_in":
+        assert kept["until"] == (NOW + timedelta(seconds=1800)).isoformat()
+    times.gone = 1800
+    assert process().current() == "access-2"
+
+
+@pytest.mark.parametrize("odd", [None, "", 7, ["access-1"], "access\n1"], ids=str)
+def test_an_answer_without_an_access_token_still_renews_the_refresh_token(
+    desk: TokenDesk, process: Callable[..., Access], times: Times, pocket: Pocket, odd: object
+) -> None:
+    desk.odd = {"access_token": odd}
+    access = process()
+    with pytest.raises(TryLater, match="no access token in the vendor's answer"):
+        access.current()
+    assert pocket.kept["acme"]["refresh_token"] == desk.refresh == "refresh-1"
+    desk.odd, times.gone = {}, 2
+    assert access.current() == "access-2"
+
+
+@pytest.mark.parametrize("odd", [7, ["refresh-1"], "refresh 1"], ids=str)
+def test_an_odd_refresh_token_does_not_cost_the_access_token(
+    desk: TokenDesk, process: Callable[..., Access], pocket: Pocket, odd: object
+) -> None:
+    desk.odd = {"refresh_token": odd}
+    assert process().current() == "access-1"
+    assert pocket.kept["acme"]["refresh_token"] == "refresh-0"
 
 
 # --- a person's consent --------------------------------------------------------------------------------------

@@ -8,15 +8,20 @@ import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
+from adapter.keepsakes import Keepsakes
 from connectors import discover
-from connectors.contract import Client, Keeper, Refused, TicketRef, TryLater
+from connectors.contract import Client, Keeper, Refused, TryLater
 from connectors.faults import Fault
 from connectors.sandboxing import Authority, Pocket
 from connectors.site import Site, SiteSettings
+from connectors.upkeep import Uses
+from policies.model import TicketRef
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 NOTHING = frozenset[str]()
@@ -255,14 +260,14 @@ PAIR = {"client_id": "x", "client_secret": "y"}
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        (CLOUD, "exactly one way to authenticate .* got none of them"),
-        ({**CLOUD, "email": "a@example.com"}, "got email and token, not complete"),
-        ({**CLOUD, **PAIR, "email": "a@example.com", "token": "t"}, "got email and token and client_id"),
+        (CLOUD, "expected exactly one way to authenticate: email and token, or client_id and client_secret; got none"),
+        ({**CLOUD, "email": "a@example.com"}, "expected token beside email, got a way to authenticate not complete"),
+        ({**CLOUD, **PAIR, "email": "a@example.com", "token": "t"}, "got several: email and token and client_id"),
         ({**CLOUD, **PAIR, "personal_token": "t"}, "personal_token: expected email and token"),
         ({**CLOUD, **PAIR, "deployment": "datacenter"}, "expected personal_token for deployment datacenter"),
         ({**CLOUD, **PAIR, "auth_url": "http://auth.example"}, "expected https"),
         ({**CLOUD, **PAIR, "grant": "password"}, "client_credentials"),
-        ({**ZENDESK, "client_id": "x"}, "got client_id and client_secret, not complete"),
+        ({**ZENDESK, "client_id": "x"}, "expected client_secret beside client_id, got"),
         ({**ZENDESK, **PAIR, "redirect_url": "http://acme.example/"}, "redirect_url expected https"),
         ({**ZENDESK, **PAIR, "updates_per_minute": 0}, "updates_per_minute"),
         ({**ZENDESK, **PAIR, "token_expires": "tomorrow"}, "token_expires"),
@@ -273,7 +278,42 @@ def test_a_wrong_way_in_is_answered_in_a_sentence(table: dict[str, Any], said: s
         discover()[table["vendor"]].settings.model_validate(table)
 
 
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("url", "https://{}.example/?token=LEAKED"),
+        ("url", "https://{}.example/#LEAKED"),
+        ("url", "https://admin:LEAKED@{}.example/path"),
+        ("url", "http://LEAKED@{}.example"),
+        ("url", "http://{}.example/path?LEAKED"),
+        ("url", "{} LEAKED"),
+        ("redirect_url", "https://{}.example/back?code=LEAKED"),
+    ],
+)
+@pytest.mark.parametrize("table", [CLOUD, ZENDESK], ids=["jira", "zendesk"])
+def test_an_address_with_more_in_it_is_not_shown_whole(table: dict[str, Any], name: str, url: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        discover()[table["vendor"]].settings.model_validate({**table, **PAIR, name: url.format("acme")})
+    assert not any("LEAKED" in problem["msg"] for problem in raised.value.errors())
+
+
 def test_an_apps_secret_proves_its_webhooks_only_where_people_agreed_to_the_app() -> None:
     make = discover()["jira"].settings.model_validate
     assert make({**CLOUD, **PAIR, "grant": "authorization_code"}).can_verify
     assert not make({**CLOUD, **PAIR}).can_verify
+
+
+def test_spoiled_keepsakes_trouble_only_a_site_that_a_person_agreed_to(desk: Any, tmp_path: Path) -> None:
+    file = tmp_path / "keepsakes.json"
+    file.write_text("[" * 100_000)
+    vendor = discover()[settings(desk, **desk.oauth_app()).vendor]
+    assert vendor.examine is not None
+    own = vendor.settings.model_validate(
+        {**tomllib.loads(desk.site_toml("acme", "observe"))["sites"]["acme"], **desk.secrets()}
+    )
+    site = Site(name="acme", settings=own)
+    found = list(vendor.examine(site, Keepsakes(file), Uses(), datetime.now(UTC), lambda _: None))
+    assert any(finding.check == "credentials" for finding in found)
+    agreed_to = Site(name="acme", settings=by_app(desk, grant="authorization_code"))
+    with pytest.raises(TryLater, match=r"cannot be read.*run `stepladder authorize acme`"):
+        list(vendor.examine(agreed_to, Keepsakes(file), Uses(), datetime.now(UTC), lambda _: None))

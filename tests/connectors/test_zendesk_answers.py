@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,23 +56,42 @@ def answered(status: int, body: object, kind: str = "application/json", **header
 
 
 # --- who reads internal notes, as a fetch tells it ------------------------------------------------------------
+CUSTOMER = [{"id": 8, "role": "end-user", "name": "Cay"}]
+KNOWN = {"user:7": "Ann"}
+PERHAPS = "perhaps somebody outside"
+
+
 @pytest.mark.parametrize(
-    ("users", "shared", "who"),
+    ("users", "ticket", "names", "who"),
     [
-        ([{"id": 8, "role": "end-user", "name": "Cay"}], [], None),
-        ([{"id": 8, "role": "agent", "name": "Ben"}], [], "the requester, who is an agent"),
-        ([{"id": 8, "role": "admin"}], [], "the requester, who is an agent"),
-        ([{"id": 9, "role": "agent", "name": "Else"}], [], None),
-        ([], [41], "Globex, who shares the ticket"),
-        ([], None, None),
+        (CUSTOMER, {"sharing_agreement_ids": []}, {}, None),
+        (
+            [{"id": 8, "role": "agent", "name": "Ben"}],
+            {"sharing_agreement_ids": []},
+            {},
+            "the requester, who is an agent",
+        ),
+        ([{"id": 8, "role": "admin"}], {"sharing_agreement_ids": []}, {}, "the requester, who is an agent"),
+        ([{"id": 9, "role": "agent", "name": "Else"}], {"sharing_agreement_ids": []}, KNOWN, None),
+        ([{"id": 9, "role": "agent", "name": "Else"}], {"sharing_agreement_ids": []}, {}, PERHAPS),
+        ([{"id": 8}], {"sharing_agreement_ids": []}, {}, PERHAPS),
+        ([], {"sharing_agreement_ids": []}, {}, PERHAPS),
+        ([], {"sharing_agreement_ids": [41]}, {"sharing:41": "Globex"}, "Globex, who shares the ticket"),
+        (CUSTOMER, {}, KNOWN, PERHAPS),
+        (CUSTOMER, {"sharing_agreement_ids": None}, {**KNOWN, "sharing:41": "Globex", "sharing:count": "1"}, PERHAPS),
+        (CUSTOMER, {"sharing_agreement_ids": "41"}, KNOWN, PERHAPS),
+        (CUSTOMER, {}, {**KNOWN, "sharing:count": "0"}, None),
+        (CUSTOMER, {"requester_id": None, "sharing_agreement_ids": []}, {}, None),
     ],
 )
-def test_a_fetch_settles_who_reads_internal_notes(users: Any, shared: Any, who: str | None) -> None:
-    answer = {"ticket": {"id": 5158, "requester_id": 8, "sharing_agreement_ids": shared}, "users": users}
-    ticket = fetched(answer, SITE.names, {}, REF, SITE, NOW).ticket
-    assert ticket
-    assert ticket.knows("exposed")
-    assert ticket.exposed == who
+def test_a_fetch_settles_who_reads_internal_notes_and_expects_the_worst(
+    users: Any, ticket: Any, names: dict[str, str], who: str | None
+) -> None:
+    answer = {"ticket": {"id": 5158, "requester_id": 8, **ticket}, "users": users}
+    told = fetched(answer, names, {}, REF, replace(SITE, names=names), NOW).ticket
+    assert told
+    assert told.knows("exposed")
+    assert told.exposed == who
 
 
 @pytest.mark.parametrize(
@@ -100,6 +120,10 @@ def test_who_wrote_a_comment_is_staff_only_if_zendesk_says_so(users: Any, role: 
         (answered(403, {"error": {"title": "Forbidden", "message": "No"}}), True, "gone", "an older spelling"),
         (answered(403, {"error": "Forbidden"}), False, "later", "a right that is missing"),
         (answered(403, b"denied", "text/plain"), True, "later", "our address is kept out"),
+        (answered(403, b""), True, "later", "nothing is said: that was not Zendesk's permission"),
+        (answered(403, {"message": "blocked"}), True, "later", "JSON of somebody before Zendesk"),
+        (answered(403, b"{"), True, "later", "half an answer"),
+        (answered(403, {"errors": [{"title": "Forbidden"}]}), True, "gone", "as webhooks say it"),
         (answered(301, b"", Location="https://new.zendesk.com/api"), True, "later", "renamed"),
         (answered(302, b"", Location="https://[bad"), True, "later", "a redirect nobody can read"),
         (answered(409, {"error": "UpdateConflict"}), True, "later", "somebody was faster"),

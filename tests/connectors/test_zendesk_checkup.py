@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from pydantic import SecretStr
 
 from connectors.contract import Keeper, Refused, TryLater
 from connectors.faults import Fault
-from connectors.sandboxing import Authority, Pocket
+from connectors.sandboxing import Authority, Pocket, Served
 from connectors.site import Site
 from connectors.upkeep import Finding, Grade, Placed, Uses
 from connectors.zendesk.checkup import examine
@@ -48,6 +49,12 @@ def target(take: Take = Take.OWNERSHIP, level: int = 2, **parts: Any) -> Placed:
     return Placed(level=level, name="Specialist", target=parts, take=take)
 
 
+def rushing(priority: Priority) -> Uses:
+    """Return the use of a policy whose level gives a priority."""
+    placed = replace(target(group="Technical Support"), sets=frozenset({priority}))
+    return uses(placed, sets=placed.sets)
+
+
 def uses(*targets: Placed, **more: Any) -> Uses:
     given: dict[str, Any] = {"levels": 3, "hook": HOOK, "fields": frozenset({"product"}), **more}
     return Uses(targets=targets or (target(group="Technical Support"),), **given)
@@ -65,7 +72,7 @@ def look(desk: Sandbox) -> Examine:
         if admin:
             settings = as_admin(settings, None, SecretStr(desk.admin_secret))  # type: ignore[assignment]
         site = Site(name="acme", settings=settings, account=settings.account)
-        found = list(examine(site, keeper or Pocket(), what or uses(), datetime.now(UTC)))
+        found = list(examine(site, keeper or Pocket(), what or uses(), datetime.now(UTC), lambda seconds: None))
         assert len({one.name for one in found}) == len(found), "a name is said once"
         return {one.name: one for one in found}
 
@@ -78,7 +85,7 @@ def grades(found: dict[str, Finding], *but: Grade) -> dict[str, str]:
 
 def test_an_account_that_is_well_says_so_and_what_only_administrators_see(desk: Sandbox, look: Examine) -> None:
     found = look(uses(target(group="Support", assignee="robin@example.com")))
-    assert grades(found) == {"webhook:unseen": "unknown", "sla:policies": "unknown"}
+    assert grades(found, Grade.NOTE) == {"webhook:unseen": "unknown", "sla:policies": "unknown"}
     fine = {name for name, one in found.items() if one.grade is Grade.FINE}
     assert {"credentials:account", "clock:skew", "names:targets", "names:level-field", "names:fields"} <= fine
     assert {"vendor-rules:trigger", "vendor-rules:automation"} <= fine
@@ -202,6 +209,31 @@ def test_deliveries_that_failed_are_counted(desk: Sandbox, look: Examine) -> Non
     found = look(uses(hook="http://127.0.0.1:9/webhooks/zendesk/acme"), admin=True)["webhook:failures"]
     assert found.grade is Grade.WARNING
     assert re.match(r"(\d+) of the last \1 deliveries failed \(failed\)", found.says)
+
+
+@pytest.mark.parametrize(
+    ("answer", "says", "cure"),
+    [
+        ("401 Unauthorized", "answered 401", "Start `serve` again after `stepladder setup acme`"),
+        ("404 Not Found", "answered 404", "reachable from the internet"),
+    ],
+)
+def test_deliveries_that_were_answered_wrongly_say_with_what(
+    desk: Sandbox, look: Examine, answer: str, says: str, cure: str
+) -> None:
+    def deaf(_: object, start: Callable[..., object]) -> list[bytes]:
+        start(answer, [])
+        return [b""]
+
+    served = Served(deaf)
+    address = f"{served.url}/webhooks/zendesk/acme"
+    hook(desk, endpoint=address)
+    desk.open_ticket("VPN down", "It does not connect.")
+    desk.postman.settle()
+    served.stop()
+    found = look(uses(hook=address), admin=True)["webhook:failures"]
+    assert says in found.says
+    assert cure in found.cure
 
 
 # --- names --------------------------------------------------------------------------------------------------
@@ -334,7 +366,7 @@ def test_automations_and_sla_policies_are_looked_at(desk: Sandbox, look: Examine
     desk.account.has_slas = True
     metric = {"priority": "urgent", "metric": "first_reply_time", "target": 15, "business_hours": False}
     desk.account.slas.append({"id": 12, "title": "Gold", "filter": {"all": [], "any": []}, "policy_metrics": [metric]})
-    found = look(uses(sets=frozenset({Priority.URGENT})), admin=True)
+    found = look(rushing(Priority.URGENT), admin=True)
     assert found["customer-hears:automation:5"].customer_hears
     assert "first reply time within 15 min" in found["sla:policy:12"].says
 
@@ -342,6 +374,78 @@ def test_automations_and_sla_policies_are_looked_at(desk: Sandbox, look: Examine
 def test_shared_tickets_are_told(desk: Sandbox, look: Examine) -> None:
     desk.account.agreements = {41: "Globex"}
     assert "Globex" in look()["sharing:agreement:41"].says
+
+
+def test_agreements_that_are_not_shown_are_unknown(desk: Sandbox, look: Examine) -> None:
+    desk.faults.add(Fault(do="403", match="GET .*/sharing_agreements$", body={"error": "Forbidden"}))
+    found = look()["sharing:agreements"]
+    assert found.grade is Grade.UNKNOWN
+    assert "administrator" in found.cure
+
+
+def test_it_is_told_that_agents_who_open_tickets_read_the_notes_on_them(desk: Sandbox, look: Examine) -> None:
+    staff = [one for one in desk.account.people.values() if one.role != "end-user"]
+    found = look()["sharing:requesters"]
+    assert found.grade is Grade.NOTE
+    assert found.says.startswith(f"{len(staff)} agents read internal notes")
+    assert "exposed_notes" in found.cure
+    staff[-1].suspended = True
+    assert look()["sharing:requesters"].says.startswith(f"{len(staff) - 1} agents")
+
+
+def test_our_own_trigger_webhook_is_no_other_system(desk: Sandbox, look: Examine) -> None:
+    ours = hook(desk, subscriptions=["conditional_ticket_events"])
+    for number, address, title in ((77, ours["id"], "Ours"), (78, "01ELSEWHERE", "To the pager")):
+        told = {"field": "notification_webhook", "value": [address, "{}"]}
+        rule = {"id": number, "title": title, "active": True, "conditions": {"all": [CHANGED]}, "actions": [told]}
+        desk.account.triggers.append(rule)
+    says = look(admin=True)["vendor-rules:others"].says
+    assert says == "1 triggers tell other systems of our writes: To the pager."
+    assert "which of their webhooks is this Stepladder's, we may not see" in look()["vendor-rules:others"].says
+
+
+# --- what cannot be asked -----------------------------------------------------------------------------------
+LISTS = {
+    "webhooks": "webhook:unseen",
+    "triggers": "vendor-rules:trigger",
+    "automations": "vendor-rules:automation",
+    "slas/policies": "sla:policies",
+    "sharing_agreements": "sharing:agreements",
+    "groups": "names:groups-unseen",
+    "users": "sharing:requesters",
+    "ticket_fields": "names:fields-unseen",
+}
+
+
+@pytest.mark.parametrize("do", ["500", "503", "hang", "html", "422"])
+def test_a_list_that_cannot_be_asked_for_is_unknown_and_ends_nothing(desk: Sandbox, look: Examine, do: str) -> None:
+    desk.faults.add(Fault(do=do, match="GET .*/triggers$", times=10**6, seconds=0.5))
+    found = look(admin=True, read_timeout=0.3)
+    assert found["vendor-rules:trigger"].grade is Grade.UNKNOWN
+    assert "we write all the same" in found["vendor-rules:trigger"].says
+    assert found["permissions:unanswered:triggers"].grade is Grade.UNKNOWN
+    assert found["vendor-rules:automation"].grade is Grade.FINE
+    assert found["names:targets"].grade is Grade.FINE
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_every_list_is_unknown_where_it_alone_is_broken(desk: Sandbox, look: Examine, path: str) -> None:
+    desk.faults.add(Fault(do="500", match=f"GET .*/{path}$", times=10**6))
+    found = look(admin=True)
+    assert found[LISTS[path]].grade is Grade.UNKNOWN
+    assert "answered 500" in found[f"permissions:unanswered:{path}"].says
+
+
+def test_what_fails_once_is_asked_for_again(desk: Sandbox, look: Examine) -> None:
+    desk.faults.add(Fault(do="500", match="GET .*/triggers$", times=2))
+    assert look()["vendor-rules:trigger"].grade is Grade.FINE
+
+
+@pytest.mark.parametrize("do", ["500", "401", "cut"])
+def test_an_account_that_stops_answering_ends_the_examination(desk: Sandbox, look: Examine, do: str) -> None:
+    desk.faults.add(Fault(do=do, match="GET .*(triggers|users/me)", times=10**6, skip=1))
+    with pytest.raises(TryLater):
+        look()
 
 
 @pytest.mark.parametrize("kind", ["trigger", "automation"])

@@ -10,7 +10,7 @@ import pytest
 from connectors.contract import Refused, TryLater
 from connectors.site import Site
 from connectors.zendesk.answers import Forbidden
-from connectors.zendesk.directory import Directory
+from connectors.zendesk.directory import EXPIRY, SOON, Directory
 from connectors.zendesk.discovery import Discovery
 from connectors.zendesk.picture import picture
 from connectors.zendesk.settings import ZendeskSettings
@@ -244,6 +244,8 @@ ALONE = known(sharing_agreements=[{**GLOBEX, "status": "declined"}, {"id": 43, "
             "Globex and Initech, who share the ticket",
             "two, one of them not active any more",
         ),
+        ({"requester_id": 8, "sharing_agreement_ids": []}, {}, "unknown", "who asks may be an agent"),
+        ({"sharing_agreement_ids": []}, SHARED, "unknown", "who asks was not told"),
         ({"sharing_agreement_ids": [99]}, {}, "another account, who shares the ticket", "a partner without a name"),
     ],
 )
@@ -251,3 +253,17 @@ def test_who_reads_internal_notes_is_told_as_far_as_it_is_known(
     raw: Mapping[str, Any], names: Mapping[str, str], who: Any, why: str
 ) -> None:
     assert exposed(raw, names) == who, why
+
+
+@pytest.mark.parametrize("kind", ["users", "sharing_agreements"])
+def test_on_old_knowledge_nobody_is_said_to_read_no_notes(kind: str) -> None:
+    at = 0.0
+    lists: dict[str, Any] = {"users": AGENTS, "sharing_agreements": []}
+    directory = Directory(lambda wanted: Lists(**lists)(wanted), clock=lambda: at)
+    assert exposed({"requester_id": "8"}, directory.names()) is None
+    lists[kind] = TryLater("down")
+    at = EXPIRY + 1
+    assert exposed({"requester_id": "8"}, directory.names()) == "unknown"
+    lists[kind] = AGENTS if kind == "users" else []
+    at += SOON + 1
+    assert exposed({"requester_id": "8"}, directory.names()) is None

@@ -18,6 +18,7 @@ from policies.model import Priority
 US = "9000"
 IDS = {"Engineering": "362", "Support": "360", "ada@acme.example": "7001"}
 LEVEL = "custom_fields_360010"
+SETS = frozenset({Priority.URGENT, Priority.HIGH})
 
 
 def find(kind: str, word: object) -> str | None:
@@ -25,8 +26,9 @@ def find(kind: str, word: object) -> str | None:
 
 
 def move(take: Take = Take.OWNERSHIP, level: int = 2, **target: Any) -> Write:
-    placed = Placed(level=level, name="Engineering", target=target or {"group": "Engineering"}, take=take)
-    uses = Uses(targets=(placed,), sets=frozenset({Priority.URGENT, Priority.HIGH}), levels=3)
+    wanted = target or {"group": "Engineering"}
+    placed = Placed(level=level, name="Engineering", target=wanted, take=take, sets=SETS)
+    uses = Uses(targets=(placed,), sets=SETS, levels=3)
     return writes(uses, "360010", US, find)[0]
 
 
@@ -184,7 +186,7 @@ def test_no_rule_is_too_odd(odd: list[dict[str, Any]]) -> None:
         *rules.promises(odd, moves),
     ]
     assert all(isinstance(one, Finding) for one in found)
-    assert isinstance(rules.tells_others(odd, moves, None), tuple)
+    assert isinstance(rules.tells_others(odd, moves, ()), tuple)
 
 
 def test_the_way_down_and_a_note_alone_are_writes_too() -> None:
@@ -237,8 +239,8 @@ DEFAULTS = [
 
 
 def every() -> tuple[Write, ...]:
-    placed = Placed(level=2, name="Engineering", target={"group": "Engineering"}, take=Take.OWNERSHIP)
-    return writes(Uses(targets=(placed,), sets=frozenset({Priority.URGENT, Priority.HIGH})), "360010", US, find)
+    placed = Placed(level=2, name="Engineering", target={"group": "Engineering"}, take=Take.OWNERSHIP, sets=SETS)
+    return writes(Uses(targets=(placed,), sets=SETS), "360010", US, find)
 
 
 def told(*some: dict[str, Any]) -> list[Finding]:
@@ -282,12 +284,56 @@ def test_a_mail_to_the_customer_is_told_with_its_name_and_cure(conditions: Any, 
         {**trigger(CHANGED), "active": False},
         trigger(CHANGED, condition("role", "is_not", US)),
         trigger(CHANGED, field="notification_user", value=["assignee_id", "x", "y"]),
-        trigger(condition("priority", "value", "low")),
+        trigger(condition("status", "changed", None)),
     ],
-    ids=["inactive", "leaves us out", "tells the assignee", "a priority we never set"],
+    ids=["inactive", "leaves us out", "tells the assignee", "a status we never change"],
 )
 def test_what_does_not_reach_the_customer_is_not_told(rule: dict[str, Any]) -> None:
     assert told(rule) == []
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        [condition("priority", "value", "low")],
+        [condition("group_id", "value", "360")],
+        [condition("assignee_id", "value", "7001")],
+    ],
+    ids=["a priority given back", "the group it came from", "the assignee it had"],
+)
+def test_what_only_the_way_down_makes_true_is_told_of_the_way_down(conditions: Any) -> None:
+    [found] = told(trigger(*conditions))
+    assert (found.grade, found.customer_hears, found.heard_by_notes) == (Grade.WARNING, True, False)
+    assert "when we bring a ticket back down, depending on the ticket" in found.says
+
+
+def test_only_levels_that_give_a_priority_are_named_where_one_is_asked_about() -> None:
+    plain = Placed(level=2, name="Calm", target={"group": "Support"}, take=Take.OWNERSHIP)
+    rush = Placed(level=3, name="Rush", target={"group": "Engineering"}, take=Take.OWNERSHIP, sets=SETS)
+    made = writes(Uses(targets=(plain, rush), sets=SETS), "360010", US, find)
+    rule = trigger(condition("priority", "changed", None))
+    [found] = rules.triggers([rule], made, "acme", "360010")
+    assert "when we move a ticket to level 3 (Rush) or bring a ticket back down" in found.says
+
+
+def test_a_policy_that_only_adds_followers_gives_no_group_and_no_priority_back() -> None:
+    placed = Placed(level=2, name="Boss", target={"followers": ["x"]}, take=Take.OVERSIGHT)
+    _, down, _ = writes(Uses(targets=(placed,)), "360010", US, find)
+    assert set(down.sets) == {LEVEL}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "by_notes"),
+    [
+        ([CHANGED], True),
+        ([condition("comment_is_public", "is", "false")], True),
+        ([condition(LEVEL, "changed", None)], False),
+    ],
+    ids=["every change", "every private comment", "the level"],
+)
+def test_it_is_said_whether_a_note_alone_makes_a_rule_tell_the_customer(conditions: Any, by_notes: bool) -> None:
+    [found] = told(trigger(*conditions))
+    assert found.heard_by_notes is by_notes
 
 
 @pytest.mark.parametrize(
@@ -357,7 +403,8 @@ HOURS = condition("updated_at", "greater_than", "4")
         ([condition("current_tags", "includes", "stepladder_level_2"), HOURS], True),
         ([condition("status", "is", "solved"), condition("SOLVED", "greater_than", "96")], False),
         ([condition("status", "is", "pending"), condition("PENDING", "is", "24")], False),
-        ([condition("priority", "is", "low"), HOURS], False),
+        ([condition("priority", "is", "low"), HOURS], True),
+        ([condition("brand_id", "is", "5"), HOURS], False),
     ],
     ids=[
         "our priority",
@@ -365,7 +412,8 @@ HOURS = condition("updated_at", "greater_than", "4")
         "our tag",
         "solved for long",
         "pending for long",
-        "a priority we never set",
+        "a priority given back",
+        "what we leave alone",
     ],
 )
 def test_an_automation_concerns_us_only_where_our_write_makes_it_apply(conditions: Any, hears: bool) -> None:
@@ -389,12 +437,14 @@ def test_an_sla_policy_says_what_our_priority_promises_and_ends() -> None:
 def test_an_sla_policy_of_a_group_may_begin_to_apply() -> None:
     policy = {"id": 3, "title": "Engineers", "filter": {"all": [condition("group_id", "is", "362")]}}
     elsewhere = {"id": 4, "title": "Others", "filter": {"all": [condition("group_id", "is", "360")]}}
-    [found] = rules.promises([policy, elsewhere], every())
-    assert (found.name, found.grade) == ("sla:policy:3", Grade.NOTE)
-    assert "may begin to apply when we move a ticket to level 2 (Engineering)" in found.says
+    up, down = rules.promises([policy, elsewhere], every())
+    assert (up.name, up.grade) == ("sla:policy:3", Grade.NOTE)
+    assert "may begin to apply when we move a ticket to level 2 (Engineering)" in up.says
+    assert (down.name, down.grade) == ("sla:policy:4", Grade.NOTE)
+    assert "may begin to apply when we bring a ticket back down" in down.says
 
 
 def test_other_systems_that_are_told_are_named_but_not_our_own() -> None:
     ours = trigger(CHANGED, field="notification_webhook", value=["01OURS", "{}"])
     theirs = {**trigger(CHANGED, field="notification_target", value=["5", "x"]), "title": "To the pager"}
-    assert rules.tells_others([ours, theirs], every(), "01OURS") == ("To the pager",)
+    assert rules.tells_others([ours, theirs], every(), {"01OURS"}) == ("To the pager",)

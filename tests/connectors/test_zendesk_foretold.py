@@ -17,10 +17,11 @@ from policies.model import Priority
 
 LEVEL = f"custom_fields_{LEVEL_FIELD}"
 TAGS = {2: "stepladder_level_2", 3: "stepladder_level_3"}
-MOVE, _, NOTE = writes(
+SETS = frozenset({Priority.HIGH, Priority.URGENT})
+MOVE, DOWN, NOTE = writes(
     Uses(
-        targets=(Placed(level=2, name="Specialist", target={"group": "362"}, take=Take.OWNERSHIP),),
-        sets=frozenset({Priority.HIGH, Priority.URGENT}),
+        targets=(Placed(level=2, name="Specialist", target={"group": "362"}, take=Take.OWNERSHIP, sets=SETS),),
+        sets=SETS,
         levels=3,
     ),
     str(LEVEL_FIELD),
@@ -97,6 +98,19 @@ def moved(before: PretendTicket, priority: str | None) -> PretendTicket:
     )
 
 
+def brought_down(before: PretendTicket, once: PretendTicket) -> PretendTicket:
+    """Return the ticket after our way down: at a lower level, with the group, person and priority it had once."""
+    level = once.custom[LEVEL_FIELD]
+    return replace(
+        before,
+        group_id=once.group_id,
+        assignee_id=once.assignee_id,
+        priority=once.priority,
+        custom={LEVEL_FIELD: level},
+        tags=[*([str(level)] if level else []), *(tag for tag in before.tags if tag == "vip")],
+    )
+
+
 def agrees(foretold: bool | None, rule: dict[str, Any], before: PretendTicket, after: PretendTicket) -> None:
     save = Save(ticket=after, before=visible(before), created=False, public=False, actor=OURS)
     event(f"foretold: {foretold}")
@@ -109,6 +123,13 @@ def agrees(foretold: bool | None, rule: dict[str, Any], before: PretendTicket, a
 def test_a_move_runs_what_was_foretold(rule: dict[str, Any], before: PretendTicket, priority: str | None) -> None:
     assume(before.custom[LEVEL_FIELD] != TAGS[2])  # else it is no move
     agrees(would_run(rule, MOVE), rule, before, moved(before, priority))
+
+
+@given(rules, tickets, tickets)
+@settings(max_examples=1500, deadline=None)
+def test_the_way_down_runs_what_was_foretold(rule: dict[str, Any], before: PretendTicket, once: PretendTicket) -> None:
+    assume((before.custom[LEVEL_FIELD] or "") > (once.custom[LEVEL_FIELD] or ""))
+    agrees(would_run(rule, DOWN), rule, before, brought_down(before, once))
 
 
 @given(rules, tickets)

@@ -589,7 +589,7 @@ def test_an_organization_that_is_not_shown_to_us_leaves_its_fields_unknown(
 ) -> None:
     desk.account.shows_organization_fields = False
     ref = opened(desk, organization="Globex")
-    desk.faults.add(Fault(do="403", match="organizations/"))
+    desk.faults.add(Fault(do="403", match="organizations/", body={"error": "Forbidden"}))
     ticket = fetched(client, ref)
     assert ticket.custom == {}
     assert ticket.organization == Named(id="900", name="Globex")

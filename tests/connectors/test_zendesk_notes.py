@@ -150,12 +150,13 @@ ALIVE = re.compile(r"(?<!\w)@\w|#\w|[a-zA-Z]:/|(mailto:|www\.)[^\u2060]", re.IGN
 
 @given(lines=st.lists(LINES, max_size=4), told=st.lists(TEXTS, max_size=2).map(tuple))
 @example(lines=[Line(spans=(Span(text="@"), Span(text="robin")))], told=())
+@example(lines=[Line(spans=(Span(text="#\n1"),), label="#\n0")], told=())  # a break ends a reference
 def test_no_text_becomes_markup_a_placeholder_a_mention_or_a_link(lines: list[Line], told: tuple[str, ...]) -> None:
     page = render(Note(lines=(*lines, LAST)), told)
     bare = OURS.sub("", page)  # without the tags that are ours nothing is left that a browser would read
     assert not set("<>{}\"'") & set(bare)
     assert re.search(r"&(?!(amp|lt|gt|quot|#x27|#123|#125);)", bare) is None
-    shown = html.unescape(OURS.sub(lambda tag: "\n" if tag[0] == "</p>" else "", page))
+    shown = html.unescape(OURS.sub(lambda tag: "\n" if tag[0] in ("</p>", "<br>") else "", page))
     for paragraph in shown.split("\n"):
         assert ALIVE.search(paragraph) is None
     assert page.endswith("<p>op 01</p>")

@@ -66,6 +66,10 @@ def send(client: ZendeskClient, ref: TicketRef, **parts: Any) -> Any:
 def refused(act: Callable[[], Any]) -> Refused:
     with pytest.raises(Refused) as caught:
         act()
+    causes: list[BaseException] = [caught.value]
+    while (cause := causes[-1].__cause__) is not None:
+        assert cause not in causes, "whoever follows the causes comes to an end"
+        causes.append(cause)
     return caught.value
 
 

@@ -145,6 +145,24 @@ def test_a_webhook_that_triggers_call_is_left_and_one_with_events_is_made(desk: 
     assert len(desk.hooks.made) == 2
 
 
+def test_a_webhook_with_our_name_and_a_strange_address_is_mended_and_not_doubled(desk: Sandbox, run: Run) -> None:
+    run()
+    only_hook(desk)["endpoint"] = "https://steps.example/webhooks/zendesk/acme/webhooks/zendesk/acme"
+    assert run()["webhook"].done is Done.REPAIRED
+    assert only_hook(desk)["endpoint"] == HOOK
+
+
+def test_more_than_one_webhook_to_us_is_told(desk: Sandbox, run: Run) -> None:
+    run()
+    twin = desk.hooks.add({**only_hook(desk), "id": "01TWIN", "name": "Made by hand"}, number="01TWIN")
+    before = len(written(desk))
+    step = run()["webhook-again"]
+    assert (step.done, "“Made by hand” (id 01TWIN)" in step.by_hand[0]) == (Done.BY_HAND, True)
+    assert len(written(desk)) == before
+    twin["status"] = "inactive"
+    assert "webhook-again" not in run(), "switched off it does no harm"
+
+
 def test_without_an_address_the_clicks_are_told(desk: Sandbox, run: Run) -> None:
     step = run(uses=Uses(levels=2))["webhook"]
     assert (step.done, written(desk)) == (Done.BY_HAND, [])

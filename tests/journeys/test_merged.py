@@ -35,7 +35,7 @@ def test_an_escalated_ticket_that_is_merged_is_over_and_the_other_inherits_no_le
     before = house.writes()
     house.later(minutes=50)
     assert house.writes() == before
-    house.stands(other, 1, moves=0, extra=1)  # the extra save is the agent's, of the merge
+    house.stands(other, 1, moves=0)
 
 
 def test_the_other_ticket_climbs_by_its_own_reasons_and_nothing_more_is_written_to_the_first(house: House) -> None:
@@ -59,6 +59,8 @@ def test_a_ticket_nobody_told_us_of_is_looked_at_when_another_is_merged_into_it(
     assert house.asked(unheard[0]) == []
     house.desk.agent_merges(first, unheard[0])
     house.quiet()
+    assert story(house, unheard[0]).level == 1  # it was urgent before anybody told us: that alone is no reason
+    house.later(hours=1, minutes=5)  # but it is not answered
     assert house.view(unheard[0]).level == 2
     assert len(house.notes(unheard[0])) == 1
     assert house.notes(first) == []

@@ -7,8 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from adapter.missed import report
+from adapter.assembly import Toolbox
+from adapter.cli import cli
 
 House = Any
 ROUNDS = "[worker]\nsettle = 10\n[missed]\nevery = 15\nwait = 20"
@@ -82,13 +84,23 @@ def test_what_was_found_once_is_not_found_again(house: House) -> None:
     assert counted(house)[1] == 1
 
 
+UNSEEN = {"zendesk": "Tickets that Zendesk has archived", "jira": "that our account may not browse"}
+
+
 def test_the_numbers_are_told_with_what_cannot_be_seen(house: House) -> None:
-    house.opened()
-    compared(house)
-    post = next(iter(house.adapter.sites))
-    first, *_ = report(house.adapter.store, post.scope, house.clock(), house.adapter.settings.rounds)
-    assert "changes missed today, compared up to" in first
-    assert post.client().cannot_see()
+    ticket = house.opened()
+    house.desk.agent_says(ticket, "I look into it.")
+    house.quiet()
+    house.clock.jump_to(house.clock() + timedelta(minutes=1))
+    lost(house, lambda: house.desk.agent_changes(ticket, priority="high"))
+    compared(house, minutes=25)
+    tools = type("Tools", (Toolbox,), {"clock": staticmethod(house.clock)})()
+    told = CliRunner().invoke(cli, ["missed", "--config", str(house.folder / "stepladder.toml")], obj=tools)
+    assert told.exit_code == 0, told.output
+    said = " ".join(told.output.split())
+    until = house.clock() - timedelta(minutes=20)
+    assert f"1 of 1 changes missed today, compared up to {until:%H:%M} UTC" in said
+    assert UNSEEN[house.vendor] in said
 
 
 def test_a_vendor_that_is_busy_is_asked_the_same_again_later(house: House) -> None:

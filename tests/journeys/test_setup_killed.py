@@ -39,7 +39,7 @@ class Visit:
         file.touch(mode=0o600)
         file.write_text(secrets_toml({"acme": secrets}))
         self.words = ["setup", "acme", "--hook", STEPS, "--write", "--config", str(folder / "stepladder.toml")]
-        email, token = self.desk.admin() if vendor == "jira" else (self.desk.admin_email, self.desk.admin_secret)
+        email, token = self.desk.admin()
         self.environ = {k: v for k, v in os.environ.items() if not k.startswith("STEPLADDER")}
         self.environ |= {"STEPLADDER_SETUP_TOKEN": token, "STEPLADDER_SETUP_EMAIL": email, "PYTHONPATH": str(ROOT)}
 

@@ -177,10 +177,9 @@ def test_a_closed_ticket_is_left_alone(house: House) -> None:
     house.later(minutes=35)
     if not house.ways.refuses_closed:
         return
-    assert house.view(ticket).edits == 0
-    assert len(house.said("writeback.refused")) == 1
     house.later(hours=3)
-    assert len([w for w in house.writes() if ticket in w]) == 1
+    assert house.view(ticket).edits == 0
+    assert [w for w in house.writes() if ticket in w] == []  # who reads the note was asked, and so it was seen
 
 
 def test_a_ticket_that_is_gone_is_left_alone(house: House) -> None:

@@ -52,7 +52,7 @@ def _configured(tools: Tools, config: Path | None) -> Settings | None:
         if config is not None:
             raise
         if Path(file).exists():
-            click.echo(f"Policies are not compared with the configured sites: {error.problems[0]}", err=True)
+            click.echo(f"Policies are not compared with the configured sites: {error}", err=True)
         return None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from adapter.cli.policy.chosen import ACTIVE, from_file, from_store, policy_named, zone
+from adapter.cli.policy.chosen import ACTIVE, from_file, from_store, local, policy_named, zone
 from adapter.cli.policy.invented import invented
 from adapter.cli.policy.told import told
 from adapter.cli.tools import Tools, Unavailable, config_option, plainly
@@ -19,7 +19,7 @@ from connectors.site import SiteSettings
 from policies.case import Case, Facts
 from policies.examples import instant
 from policies.explain import Explanation, explain
-from policies.model import TicketRef
+from policies.model import Kind, TicketRef
 from policies.policy import Example, Policy
 from policies.simulate import Stuck, lived
 
@@ -127,7 +127,7 @@ def _remembered(tools: Tools, ticket: str, policy_name: str | None, said: str | 
     policy = chosen or from_store(store, case.pinned or revision or ACTIVE)
     allowed = standing(store, scope, site)
     held = (f"its site is only observed: {allowed.says}",) if allowed.says else ()
-    remarks = (*held, *_remarks(work, case, policy, past=at < now), _cost(store, ref))
+    remarks = (*held, *_gone(store, case, policy, at), *_remarks(work, case, policy, past=at < now), _cost(store, ref))
     facts = tools.finder(settings, store).facts(work, policy, allowed.mode, now)
     return _Found(policy=policy, case=case, facts=facts, at=at, remarks=remarks)
 
@@ -139,6 +139,15 @@ def _site(settings: Settings, name: str, ticket: str) -> SiteSettings:
         what = f"expected a file, or SITE/TICKET with one of the sites {sites}; found {ticket!r}"
         raise click.BadParameter(what, param_hint="TICKET")
     return site
+
+
+def _gone(store: Store, case: Case, policy: Policy, at: datetime) -> tuple[str, ...]:
+    """Say what the vendor answered about a ticket that it does not show us any more."""
+    if case.story.ended != Kind.GONE:
+        return ()
+    told = [event for event in store.history(case.ref) if event.kind is Kind.GONE and event.reason and event.at <= at]
+    latest = sorted(told, key=lambda event: event.at)[-1:]
+    return tuple(f"the vendor said {local(policy, event.at)}: {event.reason}" for event in latest)
 
 
 def _cost(store: Store, ref: TicketRef) -> str:
