@@ -103,6 +103,14 @@ def named_again(before: Ticket, after: Ticket, kind: Kind) -> Ticket:
     return replace(after, **found) if found else after  # type: ignore[arg-type]
 
 
+def differs(before: Ticket, after: Ticket, key: str, old: str | None, new: str | None) -> bool:
+    """Say whether a word is another one; a thing that we wrote by its name is the same once its id is known."""
+    was, thing = getattr(before, key, None), getattr(after, key, None)
+    if isinstance(was, Named) and isinstance(thing, Named) and was.id == was.name and thing.goes_by(was.id):
+        return False
+    return old != new
+
+
 def shift_name(change: Change) -> str:
     """Name what a change shifts: each tag is a thing of its own."""
     return f"tag:{change.after or change.before}" if change.field == "tag" else change.field

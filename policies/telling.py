@@ -20,6 +20,7 @@ from policies.shifts import (
     ALL_AT_ONCE,
     Shift,
     comparable,
+    differs,
     field_of,
     in_one_zone,
     named_again,
@@ -126,7 +127,7 @@ class Telling:
                     change = None  # the picture was drawn after a later change
                 if not known or (name == "custom" and key not in old):
                     self._first_seen(event, key, new[key], change)
-                elif old.get(key) != new.get(key):
+                elif differs(before, self.ticket, key, old.get(key), new.get(key)):
                     self._pictured_shift(event, key, old.get(key), change)
 
     def _first_seen(self, event: Event, key: str, value: str | None, change: Change | None) -> None:

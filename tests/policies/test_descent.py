@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from policies.case import Decision, Facts
 from policies.commands import Mode
+from policies.model import Change, Event, Kind, Named
 
 RULES = "  - {name: waits, when: {unanswered_for: 30m}, go_to: 2}"
 DOWN = "come_down:\n  - {name: answered, from: 2, when: {answered: true}, for: 1h, go_to: 1}\n"
@@ -64,6 +66,26 @@ def test_a_ticket_that_a_person_gave_to_somebody_stays_with_them(say: Any) -> No
     assert command.restore == {}
     assert command.take.value == "oversight"  # the level falls; the ticket stays where it is
     assert command.priority.word == "normal"
+
+
+@pytest.mark.parametrize(
+    ("shown", "restored"), [(("12", "Experts"), {"group": "11"}), (("19", "Kitchen"), {})], ids=["ours", "another"]
+)
+def test_what_we_wrote_by_its_name_is_still_ours_once_a_fetch_shows_its_id(
+    say: Any, shown: tuple[str, str], restored: dict[str, str]
+) -> None:
+    tested = say.desk(say.ladder(RULES, LEVELS, DOWN))
+    tested.look(0, say.born(priority="normal"))
+    tested.look(30)
+    tested.written(30, echo=False)
+    wrote = say.changed("wrote", 30, say.ours, priority=(None, "high"), level=("1", "2"))
+    by_name = Change(field="group", after="Experts", after_name="Experts")
+    tested.look(30, replace(wrote, changes=(*wrote.changes, by_name)))
+    assert tested.case.ticket.group == Named(id="Experts", name="Experts"), "what we wrote has no id yet"
+    tested.look(40, say.said("c1", 40, say.eva, "Solved?"))
+    fetched = replace(tested.case.ticket, group=Named(id=shown[0], name=shown[1]), as_of=say.at(99))
+    event = Event(id="f", kind=Kind.FETCHED, at=say.at(99), received_at=say.at(99), ticket=fetched)
+    assert tested.look(100, event).command.restore == restored
 
 
 def test_a_priority_that_a_person_set_is_not_given_back(say: Any) -> None:
