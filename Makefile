@@ -11,6 +11,8 @@ LIVE := requirements/production.lock
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --upgrade --generate-hashes \
   --no-emit-index-url --no-annotate --no-header --quiet
 READY := .venv/.ready
+# one more than there are cores: tests also wait, for vendors that are silent and processes that are killed
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 # the first python that is new enough; `make install PYTHON=/path/to/python` chooses another
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -25,14 +27,14 @@ demo: $(READY)  ## Play a morning at two pretend vendors; ONCE=1 ends by itself
 	@$(BIN)/stepladder demo $(if $(ONCE),--once)
 
 test: $(READY)  ## Run the tests; ARGS="-k name" is passed on
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 check: $(READY)  ## Everything that must be green: format, lint, types, import rules, tests, policies
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n $(WORKERS)
 	@for policy in policies/library/*.yaml; do $(BIN)/stepladder policy check "$$policy" || exit 1; done
 
 format: $(READY)  ## Put the code in the house's form

@@ -67,7 +67,7 @@ def made(authority: Authority, deployment: Literal["cloud", "datacenter"] = "clo
     """Start a pretend Jira and a client that has asked already what there is; stop both at the end."""
     desk = build(authority, deployment=deployment)
     section = tomllib.loads(desk.site_toml("here", "act"))["sites"]["here"]
-    settings = JiraSettings(**{**section, **desk.secrets(), "read_timeout": 0.3, **more})
+    settings = JiraSettings(**{**section, **desk.secrets(), "read_timeout": 1.0, **more})
     site = Site(name="here", settings=settings, account=settings.account)
     time, naps = [0.0], list[float]()
 

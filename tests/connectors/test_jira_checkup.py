@@ -42,7 +42,7 @@ class Bench:
 
     def nap(self, seconds: float) -> None:
         self.naps.append(seconds)
-        threading.Event().wait(min(seconds, 1.0))
+        threading.Event().wait(min(seconds, 0.02))
 
     def configure(self, **changes: Any) -> None:
         settings = settings_of(self.site)

@@ -659,7 +659,9 @@ def test_a_level_without_a_target_for_a_configured_site_is_found() -> None:
     text = HEAD.replace("board: {field: {team: Net}}", "board/east: {field: {team: Net}}")
     said = [
         str(one)
-        for one in lint(parse(text), dict.fromkeys(("desk/acme", "board/east", "board/west"), ("impact", "urgency")))
+        for one in lint(
+            parse(text), dict.fromkeys(("desk/acme", "board/east", "board/west"), ("impact", "urgency", "team"))
+        )
     ]
     assert said == [
         "level 2 (Experts): has no target for the configured site board/west: a ticket there would be moved to nobody"
