@@ -27,14 +27,14 @@ demo: $(READY)  ## Play a morning at two pretend vendors; ONCE=1 ends by itself
 	@$(BIN)/stepladder demo $(if $(ONCE),--once)
 
 test: $(READY)  ## Run the tests; ARGS="-k name" is passed on
-	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(READY)  ## Everything that must be green: format, lint, types, import rules, tests, policies
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/python -m pytest -n $(WORKERS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 	@for policy in policies/library/*.yaml; do $(BIN)/stepladder policy check "$$policy" || exit 1; done
 
 format: $(READY)  ## Put the code in the house's form

@@ -240,7 +240,7 @@ class Bench:
 def made(authority: Authority, deployment: Literal["cloud", "datacenter"]) -> Iterator[Bench]:
     desk = build(authority, deployment=deployment)
     section = tomllib.loads(desk.site_toml("here", "act"))["sites"]["here"]
-    settings = JiraSettings(**section, **desk.secrets(), read_timeout=1.0)
+    settings = JiraSettings(**section, **desk.secrets(), read_timeout=0.4)
     site = Site(name="here", settings=settings, account=settings.account)
     bench = Bench(desk=desk, site=site, client=connect(site, Pocket()))
     yield bench

@@ -119,20 +119,20 @@ def agrees(foretold: bool | None, rule: dict[str, Any], before: PretendTicket, a
 
 
 @given(rules, tickets, st.sampled_from([None, "high", "urgent"]))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_a_move_runs_what_was_foretold(rule: dict[str, Any], before: PretendTicket, priority: str | None) -> None:
     assume(before.custom[LEVEL_FIELD] != TAGS[2])  # else it is no move
     agrees(would_run(rule, MOVE), rule, before, moved(before, priority))
 
 
 @given(rules, tickets, tickets)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_the_way_down_runs_what_was_foretold(rule: dict[str, Any], before: PretendTicket, once: PretendTicket) -> None:
     assume((before.custom[LEVEL_FIELD] or "") > (once.custom[LEVEL_FIELD] or ""))
     agrees(would_run(rule, DOWN), rule, before, brought_down(before, once))
 
 
 @given(rules, tickets)
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_a_note_alone_runs_what_was_foretold(rule: dict[str, Any], before: PretendTicket) -> None:
     agrees(would_run(rule, NOTE), rule, before, replace(before))

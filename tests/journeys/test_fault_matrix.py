@@ -23,7 +23,7 @@ from connectors.faults import Fault
 
 House = Any
 WHOLE = os.environ.get("STEPLADDER_FAULTS") == "all"
-PART = 14
+PART = 30
 """One in so many is played if the whole is not asked for."""
 
 POLICY = """

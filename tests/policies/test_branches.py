@@ -147,7 +147,7 @@ def true(branch: Branch, moment: Moment) -> bool:
     return all(question.ask(moment).value is holds for question, holds in branch.parts)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(CONDITIONS, st.sampled_from([None, "night", "round"]), st.lists(moments(), min_size=4, max_size=8))
 def test_a_condition_is_true_when_one_of_its_branches_is_and_never_by_one_in_conflict(
     when: dict[str, Any], calendar: str | None, asked: list[Callable[[Rule], Moment]]
@@ -160,7 +160,7 @@ def test_a_condition_is_true_when_one_of_its_branches_is_and_never_by_one_in_con
         assert [branch for branch in holding if branch.conflict] == []
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(CONDITIONS, CONDITIONS, st.lists(moments(), min_size=4, max_size=8))
 def test_a_branch_that_implies_another_is_never_true_without_it(
     first: dict[str, Any], second: dict[str, Any], asked: list[Callable[[Rule], Moment]]
@@ -177,7 +177,7 @@ def test_a_branch_that_implies_another_is_never_true_without_it(
                     assert a.meets(b) or not both, others
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(CONDITIONS, st.lists(moments(), min_size=4, max_size=8))
 def test_a_branch_without_causes_never_has_one(when: dict[str, Any], asked: list[Callable[[Rule], Moment]]) -> None:
     one = rule(when)
