@@ -28,6 +28,12 @@ _LISTS: dict[str, list[dict[str, Any]]] = {
     "groups": [{"id": number, "name": name, "deleted": False} for number, name in _GROUPS.items()],
     "users": [{"id": 7000 + n, "name": f"Agent {n}", "email": f"agent{n}@example.com"} for n in range(40)],
     "group_memberships": [{"id": n, "user_id": 7000 + n, "group_id": 361} for n in range(40)],
+    "sharing_agreements": [],
+    "ticket_fields": [],
+    "custom_statuses": [],
+    "triggers": [],
+    "automations": [],
+    "webhooks": [],
     "brands": [{"id": 500, "name": "Example"}],
     "ticket_forms": [{"id": 600, "name": "Default"}],
 }
