@@ -193,17 +193,8 @@ def utc() -> datetime:
 class Proofs(ABC):
     """The `Authorization` of every request, kept fresh for all threads. What is not OAuth a vendor adds."""
 
-    def __init__(
-        self,
-        site: str,
-        settings: OAuthSettings,
-        url: str,
-        scope: str,
-        keeper: Keeper,
-        clock: Callable[[], float],
-        now: Callable[[], datetime],
-    ) -> None:
-        self._access = Access(site, settings, url, scope, keeper, clock, now) if settings.client_id else None
+    def __init__(self, access: Access | None) -> None:
+        self._access = access
 
     @property
     def asked(self) -> int:

@@ -83,21 +83,24 @@ def _seen(response: requests.Response) -> str:
     return str(response.status_code)
 
 
-def vendor_session(settings: SiteSettings) -> requests.Session:
-    """Make a session that follows nothing, keeps no cookies, reads no ~/.netrc and retries nothing."""
+def vendor_session(settings: SiteSettings, sent: Callable[[], None] = lambda: None) -> requests.Session:
+    """Make a session that follows nothing, keeps no cookies, reads no ~/.netrc and retries nothing.
+
+    `sent` is called for every request that may have reached the vendor, whether or not an answer came.
+    """
     session = requests.Session()
-    harden(session, settings)
+    harden(session, settings, sent)
     return session
 
 
-def harden(session: requests.Session, settings: SiteSettings) -> None:
+def harden(session: requests.Session, settings: SiteSettings, sent: Callable[[], None] = lambda: None) -> None:
     """Take from a session what could lose or double a write (see `vendor_session`)."""
     session.hooks["response"] = [judge]
     session.max_redirects = 0
     session.trust_env = False
     session.verify = str(settings.ca_bundle) if settings.ca_bundle else True
     session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-    adapter = _Trusting(_trust(str(settings.ca_bundle or certifi.where())))
+    adapter = _Trusting(_trust(str(settings.ca_bundle or certifi.where())), sent)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
 
@@ -105,9 +108,21 @@ def harden(session: requests.Session, settings: SiteSettings) -> None:
 class _Trusting(requests.adapters.HTTPAdapter):
     """Gives every connection one TLS context; requests would read all certificates again for each, 15 ms and 0.7 MB."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext, sent: Callable[[], None]) -> None:
         self._context = context
+        self._sent = sent
         super().__init__(max_retries=0, pool_maxsize=1)
+
+    def send(self, *request: Any, **how: Any) -> requests.Response:
+        """Send a request and count it, unless no connection was made."""
+        try:
+            answer = super().send(*request, **how)
+        except requests.RequestException as error:
+            if not _never_sent(error):
+                self._sent()
+            raise
+        self._sent()
+        return answer
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
         host, _ = super().build_connection_pool_key_attributes(request, verify, cert)

@@ -130,15 +130,17 @@ class Line:
     ) -> requests.Response:
         jira = self._jira()
         address = f"{self._tokens.api()}{path}" if path.startswith("/") else jira._get_url(path)
-        self._mine.asked = getattr(self._mine, "asked", 0) + 1
         return jira._session.request(method, address, params=params, **more)
+
+    def _count(self) -> None:
+        self._mine.asked = getattr(self._mine, "asked", 0) + 1
 
     def _jira(self) -> JIRA:
         """Return this thread's way in, with a token that is still good."""
         mine: JIRA | None = getattr(self._mine, "jira", None)
         if mine is None:
             mine = self._dial(self._tokens.api())
-            harden(mine._session, self._site.settings)
+            harden(mine._session, self._site.settings, self._count)
             mine._session.headers["User-Agent"] = "Stepladder"
             mine._session.hooks["response"].insert(0, self._heard)
             self._mine.jira = mine

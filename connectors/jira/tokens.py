@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 
 import requests
 
-from connectors.access import Proofs, utc
+from connectors.access import Access, Proofs, utc
 from connectors.calls import CREDENTIALS_PATIENCE, VendorAnswer, not_now, vendor_session
 from connectors.contract import Keeper, Refused, TryLater
 from connectors.jira.settings import JiraSettings, settings_of
@@ -41,7 +41,11 @@ class Tokens(Proofs):
         self, site: Site, keeper: Keeper, clock: Callable[[], float], now: Callable[[], datetime] = utc
     ) -> None:
         self._site, self._settings = site.name, settings_of(site)
-        super().__init__(site.name, self._settings, _token_url(self._settings), "", keeper, clock, now)
+        settings = self._settings
+        oauth = (
+            Access(site.name, settings, _token_url(settings), "", keeper, clock, now) if settings.client_id else None
+        )
+        super().__init__(oauth)
         self._lock = threading.Lock()
         self._mine = threading.local()
         self._api = self._settings.api_url or (None if self._settings.client_id else self._settings.url)

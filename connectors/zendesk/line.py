@@ -114,7 +114,7 @@ class Line:
         """Return this thread's session, with a token that is still good."""
         session: requests.Session | None = getattr(self._mine, "session", None)
         if session is None:
-            session = vendor_session(self._site.settings)
+            session = vendor_session(self._site.settings, self._count)
             session.hooks["response"].insert(0, self._seen)
             session.headers["User-Agent"] = "Stepladder"
             self._mine.session = session
@@ -127,8 +127,10 @@ class Line:
         while self._sessions:
             self._sessions.pop().close()
 
-    def _seen(self, response: requests.Response, *_: object, **__: object) -> None:
+    def _count(self) -> None:
         self._mine.asked = getattr(self._mine, "asked", 0) + 1
+
+    def _seen(self, response: requests.Response, *_: object, **__: object) -> None:
         about = _WRITTEN.search(response.request.path_url) if response.request.method != "GET" else None
         self._pace.heard(response.headers, self._now(), about[1] if about else None)
         len(response.content)  # read it, so that the connection can be used again whatever `judge` says

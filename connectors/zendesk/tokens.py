@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import requests
 
-from connectors.access import Proofs, utc
+from connectors.access import Access, Proofs, utc
 from connectors.contract import Keeper, Refused
 from connectors.oauth import redeem
 from connectors.site import Site, SiteSettings
@@ -35,8 +35,10 @@ class Tokens(Proofs):
         self, site: Site, keeper: Keeper, clock: Callable[[], float], now: Callable[[], datetime] = utc
     ) -> None:
         self._settings = cast(ZendeskSettings, site.settings)
-        settings = self._settings
-        super().__init__(site.name, settings, _token_url(settings), settings.scope, keeper, clock, now)
+        settings, url = self._settings, _token_url(self._settings)
+        super().__init__(
+            Access(site.name, settings, url, settings.scope, keeper, clock, now) if settings.client_id else None
+        )
 
     def _authorize_by_hand(self, session: requests.Session) -> None:
         settings = self._settings

@@ -1,4 +1,6 @@
-"""The vendors' published documents, where they are at hand: what we send and what a sandbox answers is held to them."""
+"""What the connectors' tests share: one authority, pretend sites, and the vendors' published documents, if at hand:
+what we send and what a sandbox answers is held to them.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,25 @@ from openapi_schema_validator import OAS30Validator, OAS31Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4, DRAFT202012
 
-from connectors.sandboxing import Recorded
+from connectors.sandboxing import Authority, Recorded
+from tests.connectors import jira_bench
 
 FOLDER = Path(os.environ.get("STEPLADDER_PUBLISHED") or Path(__file__).parents[3] / "shared/vendors/openapi")
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(params=["cloud", "datacenter"])
+def bench(authority: Authority, request: pytest.FixtureRequest) -> Iterator[jira_bench.Bench]:
+    yield from jira_bench.made(authority, request.param)
+
+
+@pytest.fixture
+def cloud(authority: Authority) -> Iterator[jira_bench.Bench]:
+    yield from jira_bench.made(authority)
 
 
 class Published:

@@ -64,11 +64,6 @@ def made(authority: Authority, deployment: Literal["cloud", "datacenter"]) -> It
     desk.stop()
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 @pytest.fixture(params=["cloud", "datacenter"])
 def bench(authority: Authority, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setattr(changes, "PAGE", PAGE)

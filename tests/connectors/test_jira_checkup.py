@@ -77,11 +77,6 @@ def _each(kept: Any) -> list[Any]:
     return kept if isinstance(kept, list) else [kept]
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 def made(authority: Authority, deployment: Literal["cloud", "datacenter"]) -> Iterator[Bench]:
     desk = build(authority, deployment=deployment)
     section = tomllib.loads(desk.site_toml("here", "act"))["sites"]["here"]

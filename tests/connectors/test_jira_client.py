@@ -24,11 +24,6 @@ from tests.connectors.jira_bench import NOTHING, NOW, Bench, made
 TALK = frozenset({"conversation"})
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 @pytest.fixture
 def cloud(authority: Authority) -> Iterator[Bench]:
     yield from made(authority)

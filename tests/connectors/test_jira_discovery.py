@@ -25,11 +25,6 @@ from tests.connectors.jira_bench import NOW, Bench, made
 NAMED = {"product": "product", "team": "Team", "sla": "Time to resolution, Time to first response"}
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 @pytest.fixture(params=["cloud", "datacenter"])
 def bench(authority: Authority, request: pytest.FixtureRequest) -> Iterator[Bench]:
     yield from made(authority, request.param, fields=NAMED, level_field="Escalation level")

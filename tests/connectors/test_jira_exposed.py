@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,21 +15,6 @@ from connectors.jira import CONNECTOR
 from connectors.jira.onlookers import PERHAPS, READER
 from connectors.sandboxing import Authority
 from tests.connectors.jira_bench import NOW, Bench, made
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture(params=["cloud", "datacenter"])
-def bench(authority: Authority, request: pytest.FixtureRequest) -> Iterator[Bench]:
-    yield from made(authority, request.param)
-
-
-@pytest.fixture
-def cloud(authority: Authority) -> Iterator[Bench]:
-    yield from made(authority)
 
 
 @pytest.mark.parametrize(

@@ -248,11 +248,6 @@ def made(authority: Authority, deployment: Literal["cloud", "datacenter"]) -> It
     desk.stop()
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 @pytest.fixture(params=["cloud", "datacenter"])
 def bench(authority: Authority, request: pytest.FixtureRequest) -> Iterator[Bench]:
     yield from made(authority, request.param)

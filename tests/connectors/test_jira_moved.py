@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -13,27 +12,11 @@ from connectors.jira.comments import Comments
 from connectors.jira.picture import comment
 from connectors.jira.records import FIELDS
 from connectors.jira.writeback import EDIT
-from connectors.sandboxing import Authority
 from policies.model import Ticket, TicketRef
-from tests.connectors.jira_bench import Bench, made
+from tests.connectors.jira_bench import Bench
 
 NOTE = "POST .*/comment"
 BY_ITS_ISSUE = r"GET .*/issue/\d+$"
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture(params=["cloud", "datacenter"])
-def bench(authority: Authority, request: pytest.FixtureRequest) -> Iterator[Bench]:
-    yield from made(authority, request.param)
-
-
-@pytest.fixture
-def cloud(authority: Authority) -> Iterator[Bench]:
-    yield from made(authority)
 
 
 def planned(bench: Bench) -> tuple[Ticket, TicketRef, Call, Call]:

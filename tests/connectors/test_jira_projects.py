@@ -168,11 +168,6 @@ MAPS: Mapping[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 @pytest.fixture
 def desk(authority: Authority) -> Iterator[Sandbox]:
     desk = build(authority)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,26 +12,10 @@ from adapter.salvage import remedy
 from connectors.contract import Call, Refused, TryLater
 from connectors.faults import Fault
 from connectors.jira.records import FIELDS
-from connectors.sandboxing import Authority
 from policies.model import Ticket, TicketRef
-from tests.connectors.jira_bench import NOTHING, NOW, Bench, made
+from tests.connectors.jira_bench import NOTHING, NOW, Bench
 
 ARCHIVED = {"errorMessages": ["Dieser Vorgang kann nicht bearbeitet werden."], "errors": {}}
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture(params=["cloud", "datacenter"])
-def bench(authority: Authority, request: pytest.FixtureRequest) -> Iterator[Bench]:
-    yield from made(authority, request.param)
-
-
-@pytest.fixture
-def cloud(authority: Authority) -> Iterator[Bench]:
-    yield from made(authority)
 
 
 def refused(bench: Bench, call: Call, ticket: Ticket) -> Refused:

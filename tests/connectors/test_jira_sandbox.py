@@ -64,11 +64,6 @@ def ear(tmp_path: object, request: pytest.FixtureRequest, authority: Authority) 
     ear.served.stop()
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 def test_a_story_is_told_by_webhooks(ear: Ear) -> None:
     desk = ear.desk
     ticket = desk.open_ticket("Printer", "It burns", priority="low", organization="Acme")

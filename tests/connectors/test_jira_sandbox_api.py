@@ -65,11 +65,6 @@ class Door:
         return self.ask("PUT", f"/rest/api/2/issue/{ticket}", body, **more)
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 def opened(authority: Authority, deployment: Deployment) -> Iterator[Door]:
     clock = Clock()
     desk = Sandbox(authority, deployment=deployment, clock=clock)

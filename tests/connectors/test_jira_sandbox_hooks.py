@@ -77,11 +77,6 @@ class Place:
         return {"Authorization": f"Bearer {token}"}
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 def opened(authority: Authority, deployment: Deployment) -> Iterator[Place]:
     now = [START]
     desk = Sandbox(authority, deployment=deployment, clock=lambda: place.now if now else START)

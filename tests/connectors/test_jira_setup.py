@@ -75,11 +75,6 @@ def nap(seconds: float) -> None:
     threading.Event().wait(min(seconds, 0.5))
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 def made(authority: Authority, kind: str) -> Iterator[Bench]:
     desk = build(authority, deployment="cloud" if kind == "cloud" else "datacenter")
     desk.site.version = OLD if kind == "old center" else NEW

@@ -136,11 +136,6 @@ class Bench:
         return str(self.desk.site.status(self.desk.site.find(ticket.ref.id)["status"])["name"])
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 @pytest.fixture(params=["cloud", "datacenter"])
 def bench(authority: Authority, request: pytest.FixtureRequest) -> Iterator[Bench]:
     desk = build(authority, deployment=request.param)

@@ -21,11 +21,6 @@ NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 VERBS = {"zendesk": "update_ticket", "jira": "edit_issue"}
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 class Town:
     """One vendor whose clock is ours, and a client of it."""
 

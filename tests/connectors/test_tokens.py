@@ -28,11 +28,6 @@ NOTHING = frozenset[str]()
 LOGINS = ("token", "personal_token", "oauth_token", "email", "client_id", "client_secret")
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 def opened(vendor: str, authority: Authority, **more: Any) -> Any:
     module = importlib.import_module(f"connectors.{vendor}.sandbox")
     return module.Sandbox(authority, **more) if more else module.build(authority)

@@ -34,11 +34,6 @@ class Watch:
         return self.minutes * 60
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 @pytest.fixture
 def watch() -> Watch:
     return Watch()

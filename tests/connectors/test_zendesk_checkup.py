@@ -32,11 +32,6 @@ CHANGED = {"field": "update_type", "operator": "is", "value": "Change"}
 Examine = Callable[..., dict[str, Finding]]
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 @pytest.fixture
 def desk(authority: Authority) -> Iterator[Sandbox]:
     sandbox = build(authority)

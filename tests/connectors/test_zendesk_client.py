@@ -17,10 +17,11 @@ from connectors.faults import Fault
 from connectors.sandboxing import Authority, Pocket
 from connectors.site import Site
 from connectors.zendesk.client import ZendeskClient, connect
-from connectors.zendesk.sandbox import Sandbox, build
+from connectors.zendesk.sandbox import Sandbox
 from connectors.zendesk.settings import ZendeskSettings
 from policies.commands import Line, Note, Span
 from policies.model import Kind, Priority, Role, Status, Ticket, TicketRef
+from tests.connectors.zendesk_bench import made
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 PUT = r"PUT /api/v2/tickets/\d+$"
@@ -28,16 +29,9 @@ NOTE = Note(lines=(Line(label="Why", spans=(Span(text="too long"),)), Line(spans
 Connect = Callable[..., ZendeskClient]
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 @pytest.fixture
 def desk(authority: Authority) -> Iterator[Sandbox]:
-    sandbox = build(authority)
-    yield sandbox
-    sandbox.stop()
+    yield from made(authority)
 
 
 @pytest.fixture

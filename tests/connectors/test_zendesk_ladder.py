@@ -35,11 +35,6 @@ LEAST: Mapping[str, Any] = {"group": "Technical Support", "assign": "least_busy"
 TURNS: Mapping[str, Any] = {"group": "Technical Support", "assign": "round_robin"}
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 @pytest.fixture
 def desk(authority: Authority) -> Iterator[Sandbox]:
     sandbox = build(authority)

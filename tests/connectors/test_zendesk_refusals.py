@@ -16,24 +16,18 @@ from connectors.zendesk import CONNECTOR
 from connectors.zendesk.client import ZendeskClient, connect
 from connectors.zendesk.pretend_refusals import SAID, fault
 from connectors.zendesk.records import LEVEL_FIELD, OURS
-from connectors.zendesk.sandbox import Sandbox, build
+from connectors.zendesk.sandbox import Sandbox
 from policies.commands import Line, Note, Span
 from policies.model import Ticket, TicketRef
+from tests.connectors.zendesk_bench import made
 
 PUT = r"PUT /api/v2/tickets/\d+$"
 NOTE = Note(lines=(Line(spans=(Span(text="op-1"),)),))
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 @pytest.fixture
 def desk(authority: Authority) -> Iterator[Sandbox]:
-    sandbox = build(authority)
-    yield sandbox
-    sandbox.stop()
+    yield from made(authority)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import tomllib
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,19 +17,9 @@ from connectors.zendesk.pretend_limits import Window
 from connectors.zendesk.pretend_refusals import SAID, fault
 from connectors.zendesk.records import LEVEL_FIELD, OURS
 from connectors.zendesk.sandbox import Sandbox
+from tests.connectors.zendesk_bench import BEGIN, Clock, made
 
-BEGIN = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 Ask = Callable[..., requests.Response]
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = BEGIN
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @pytest.fixture
@@ -38,10 +28,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def desk(tmp_path: Any, clock: Clock) -> Iterator[Sandbox]:
-    sandbox = Sandbox(Authority(tmp_path), clock=clock)
-    yield sandbox
-    sandbox.stop()
+def desk(authority: Authority, clock: Clock) -> Iterator[Sandbox]:
+    yield from made(authority, clock)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,18 +20,7 @@ from connectors.zendesk.records import LEVEL_FIELD, OURS, PretendTicket
 from connectors.zendesk.sandbox import Sandbox
 from connectors.zendesk.settings import ZendeskSettings
 from connectors.zendesk.webhook import verify
-
-BEGIN = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = BEGIN
-
-    def __call__(self) -> datetime:
-        return self.now
+from tests.connectors.zendesk_bench import BEGIN, Clock, made
 
 
 @pytest.fixture
@@ -40,10 +29,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def desk(tmp_path: Any, clock: Clock) -> Iterator[Sandbox]:
-    sandbox = Sandbox(Authority(tmp_path), clock=clock)
-    yield sandbox
-    sandbox.stop()
+def desk(authority: Authority, clock: Clock) -> Iterator[Sandbox]:
+    yield from made(authority, clock)
 
 
 class Ear:
@@ -74,10 +61,10 @@ def ear() -> Iterator[Ear]:
 
 
 @pytest.fixture
-def admin(desk: Sandbox, tmp_path: Any) -> Iterator[Any]:
+def admin(desk: Sandbox, authority: Authority) -> Iterator[Any]:
     with requests.Session() as session:
         session.trust_env = False
-        session.verify = str(tmp_path / "ca.pem")
+        session.verify = str(authority.bundle)
         session.headers["Authorization"] = f"Bearer {desk.admin_secret}"
 
         def ask(method: str, path: str, body: Any = None) -> Any:

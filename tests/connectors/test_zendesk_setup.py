@@ -16,24 +16,18 @@ from connectors.site import Site
 from connectors.upkeep import Done, Step, Uses
 from connectors.zendesk.office import BY_TRIGGER, CHAT, SUBSCRIPTIONS
 from connectors.zendesk.records import LEVEL_FIELD
-from connectors.zendesk.sandbox import Sandbox, build
+from connectors.zendesk.sandbox import Sandbox
 from connectors.zendesk.settings import ZendeskSettings
 from connectors.zendesk.setup import as_admin, set_up
+from tests.connectors.zendesk_bench import made
 
 HOOK = "https://steps.example/webhooks/zendesk/acme"
 Run = Callable[..., dict[str, Step]]
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 @pytest.fixture
 def desk(authority: Authority) -> Iterator[Sandbox]:
-    sandbox = build(authority)
-    yield sandbox
-    sandbox.stop()
+    yield from made(authority)
 
 
 def settings_of(desk: Sandbox, **more: Any) -> ZendeskSettings:

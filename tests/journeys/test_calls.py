@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 import requests
 
 from connectors.zendesk.sandbox import sign
@@ -89,6 +90,16 @@ def test_calls_and_deliveries_of_a_day_are_those_that_were_made(house: House) ->
     day = house.adapter.store.day(f"{house.vendor}/acme", house.clock().date())
     assert day.deliveries == len(house.said("delivery.kept"))
     assert day.calls == len(house.desk.requests) - examined
+
+
+@pytest.mark.parametrize("silence", ["hang_after", "cut", "cut_after"])
+def test_a_request_without_an_answer_counts_too(house: House, silence: str) -> None:
+    before = len(house.desk.requests)
+    house.wrong(silence, seconds=1.0)
+    house.stands(house.opened(priority="urgent"), 2)
+    house.later(minutes=2)
+    site, day = f"{house.vendor}/acme", house.clock().date()
+    house.until(lambda: house.adapter.store.day(site, day).calls == len(house.desk.requests) - before)
 
 
 def test_a_triggers_body_costs_one_call(build_house: Any) -> None:
