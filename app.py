@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from adapter.assembly import command_line, create_app
+from adapter.assembly import create_app
+from adapter.toolbox import command_line
 
 __all__ = ["create_app", "main"]
 

@@ -11,9 +11,10 @@ from click.testing import CliRunner
 from pydantic import BaseModel
 
 from adapter.activation import check
-from adapter.assembly import Toolbox, system_clock
+from adapter.assembly import system_clock
 from adapter.cli import cli
 from adapter.settings import Guards, Mail, Missed, OnCall, Server, Worker, load
+from adapter.toolbox import Toolbox
 from connectors import discover
 from policies.conditions import REGISTRY
 from policies.document import PolicyError

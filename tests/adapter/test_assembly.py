@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from adapter.assembly import House, build, create_app
+from adapter.assembly import build, create_app
 from adapter.examination import Examined, keep
+from adapter.house import House
 from adapter.messenger import unheard
 from adapter.records import Commit, Committed
 from adapter.scheduling.lock import AlreadyWorking

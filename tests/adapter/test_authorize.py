@@ -16,10 +16,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from click.testing import CliRunner, Result
 
-from adapter.assembly import Toolbox
 from adapter.cli import cli
 from adapter.cli.authorize import code_in
 from adapter.cli.tools import Unavailable, secrets_toml
+from adapter.toolbox import Toolbox
 from connectors import discover
 from connectors.faults import Fault
 from connectors.sandboxing import Authority

@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from adapter.assembly import Toolbox
 from adapter.cli import cli
 from adapter.cli.running import until_stopped
 from adapter.cli.tools import secrets_toml
 from adapter.scheduling.lock import WorkerLock
 from adapter.store.connection import Database
 from adapter.store.sql import SqlStore
+from adapter.toolbox import Toolbox
 from connectors import discover
 from connectors.sandboxing import Authority
 

@@ -12,13 +12,13 @@ from xml.etree import ElementTree as Xml
 import pytest
 from click.testing import CliRunner, Result
 
-from adapter.assembly import Toolbox
 from adapter.cli import cli
 from adapter.cli.policy.showing import SPECIMEN
 from adapter.problems import Problem
 from adapter.settings import Guards, Server, Settings, SettingsError, Worker
 from adapter.store.connection import Database
 from adapter.store.sql import SqlStore
+from adapter.toolbox import Toolbox
 from connectors import discover
 from connectors.contract import Refused
 from connectors.site import SiteSettings

@@ -15,10 +15,10 @@ import pytest
 from click.testing import CliRunner, Result
 from pydantic import Field, SecretStr
 
-from adapter.assembly import Toolbox
 from adapter.cli import cli
 from adapter.examination import last
 from adapter.settings import Settings, load
+from adapter.toolbox import Toolbox
 from connectors.contract import Connector, Keeper, Refused, TryLater
 from connectors.site import Site, SiteSettings
 from connectors.upkeep import Done, Finding, Grade, Step, Uses

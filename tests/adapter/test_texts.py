@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from adapter.assembly import Toolbox
 from adapter.cli import cli
 from adapter.texts import text_of
+from adapter.toolbox import Toolbox
 from policies.source import PolicyError
 
 POLICY = """\

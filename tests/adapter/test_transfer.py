@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from adapter.assembly import Toolbox
 from adapter.cli import cli
 from adapter.records import Committed
 from adapter.settings import Guards, Server, Settings, Worker
+from adapter.toolbox import Toolbox
 from adapter.transfer import Outlook, outlooks, transfer
 from connectors.site import SiteSettings
 from policies.commands import Mode
@@ -336,7 +336,7 @@ def test_at_a_terminal_it_asks_first(old: Bench, tmp_path: Path, answer: str, na
     program = (
         "import sys; sys.path.insert(0, sys.argv.pop(1))\n"
         "from pathlib import Path\n"
-        "import adapter.assembly as a\n"
+        "import adapter.toolbox as a\n"
         "from adapter.settings import Guards, Server, Settings, Worker\n"
         "from connectors.contract import SiteSettings\n"
         "class Tools(a.Toolbox):\n"

@@ -10,12 +10,12 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import select
 
-from adapter.assembly import Toolbox
 from adapter.brakes import Resting
 from adapter.cli import cli
 from adapter.reconcile import TRIES
 from adapter.sites import Post
 from adapter.store import tables as t
+from adapter.toolbox import Toolbox
 from connectors.contract import Refused, Stale, TryLater
 from policies.commands import Mode
 

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import requests
 
-from adapter.assembly import House as Adapter
 from adapter.assembly import build, make_app
 from adapter.cli.tools import secrets_toml
+from adapter.house import House as Adapter
 from adapter.settings import load
 from connectors import discover
 from connectors.faults import Fault

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from adapter.assembly import Toolbox
 from adapter.cli import cli
+from adapter.toolbox import Toolbox
 
 House = Any
 ROUNDS = "[worker]\nsettle = 10\n[missed]\nevery = 15\nwait = 20"

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from adapter.assembly import Toolbox
 from adapter.cli import cli
 from adapter.cli.tools import secrets_toml
+from adapter.toolbox import Toolbox
 from connectors import discover
 from connectors.faults import Fault
 from connectors.sandboxing import Authority
