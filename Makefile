@@ -3,16 +3,22 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-.PHONY: help install demo test check format bench faults fuzz mutants reference lock clean
+.PHONY: help install demo test check format postgres bench crash faults fuzz mutants reference lock audit sbom clean
 
 BIN := .venv/bin
 LOCK := requirements/requirements.lock
 LIVE := requirements/production.lock
+MANY := requirements/scale.lock
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --upgrade --generate-hashes \
   --no-emit-index-url --no-annotate --no-header --quiet
 READY := .venv/.ready
 # one more than there are cores: tests also wait, for vendors that are silent and processes that are killed
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# how many random lives `make crash` plays on each database
+SEEDS ?= 20
+ON_POSTGRES := $(patsubst %,tests/adapter/test_%.py,store reconcile budgets missed messenger outbox outage watching \
+  brakes postgresql distributed) $(patsubst %,tests/journeys/test_%.py,calls climbing merged missed moved \
+  orders renewals second_choice troubles who_hears several_processes)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 # the first python that is new enough; `make install PYTHON=/path/to/python` chooses another
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -29,6 +35,10 @@ demo: $(READY)  ## Play a morning at two pretend vendors; ONCE=1 ends by itself
 test: $(READY)  ## Run the tests; ARGS="-k name" is passed on
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
+postgres: $(READY)  ## Run what must hold on PostgreSQL too, on a server of its own; ARGS="-k name" is passed on
+	@STEPLADDER_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
+	  -W default::pytest.PytestUnraisableExceptionWarning $(ON_POSTGRES) $(ARGS)
+
 check: $(READY)  ## Everything that must be green: format, lint, types, import rules, tests, policies
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -43,6 +53,11 @@ format: $(READY)  ## Put the code in the house's form
 
 bench: $(READY)  ## Measure; docs/benchmarks.md says what the figures mean
 	@$(BIN)/python tests/bench $(ARGS)
+
+crash: $(READY)  ## Kill it at random moments and at every statement, on both databases; SEEDS=2 ARGS=--short for less
+	@$(BIN)/python -m tests.crash --seeds $(SEEDS) $(ARGS)
+	@test $(SEEDS) -lt 20 || STEPLADDER_CRASHES=all $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
+	  tests/journeys/test_every_statement.py tests/journeys/test_model.py
 
 faults: $(READY)  ## Play every fault at every call, and hundreds of random lives; takes a quarter of an hour
 	@STEPLADDER_FAULTS=all $(BIN)/python -m pytest -n auto tests/journeys/test_fault_matrix.py \
@@ -61,9 +76,20 @@ mutants: $(READY)  ## Change the deciding rooms in small ways and see what no te
 
 lock: $(BIN)/python  ## Choose the newest versions that fit pyproject.toml and write the lock file
 	@$(PIP) install uv
-	@$(COMPILE) pyproject.toml requirements/build.in --extra sandbox --group dev --output-file $(LOCK) >/dev/null
+	@$(COMPILE) pyproject.toml requirements/build.in --extra sandbox --extra scale --group dev --output-file $(LOCK) >/dev/null
 	@$(COMPILE) pyproject.toml requirements/build.in --constraints $(LOCK) --output-file $(LIVE) >/dev/null
-	@for file in $(LOCK) $(LIVE); do echo "$$file is written: $$(grep -c '==' $$file) packages"; done
+	@$(COMPILE) pyproject.toml requirements/build.in --extra scale --constraints $(LOCK) --output-file $(MANY) >/dev/null
+	@for file in $(LOCK) $(LIVE) $(MANY); do echo "$$file is written: $$(grep -c '==' $$file) packages"; done
+
+audit: $(READY)  ## Ask whether anything in the lock files has a known weakness; needs the network
+	@$(PIP) install pip-audit==2.10.1
+	@for file in $(LOCK) $(LIVE) $(MANY); do $(BIN)/pip-audit --strict --require-hashes --disable-pip -r $$file || exit 1; done
+
+sbom: $(READY)  ## Write down what an installation consists of, as CycloneDX, into dist/
+	@$(PIP) install cyclonedx-bom==7.5.0
+	@mkdir -p dist
+	@for kind in production scale; do $(BIN)/cyclonedx-py requirements --output-reproducible --of JSON \
+	  -o dist/sbom-$$kind.json requirements/$$kind.lock && echo "dist/sbom-$$kind.json is written" || exit 1; done
 
 clean:  ## Remove .venv and every cache; your settings and database stay
 	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist

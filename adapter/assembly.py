@@ -6,12 +6,15 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from flask import Flask
+from flask import Blueprint, Flask
 
 from adapter import VERSION
+from adapter.brakes import Brake
+from adapter.databases import is_server
 from adapter.expiry import Expiry
 from adapter.facts import FactFinder, Limits
 from adapter.gate import Gate
@@ -20,24 +23,37 @@ from adapter.intake import Intake
 from adapter.journal import Journal, Watcher
 from adapter.keepsakes import Keepsakes
 from adapter.logs import log_to_stderr
+from adapter.lookout import Lookout, Watched
 from adapter.mail import SmtpPostbox
 from adapter.messenger import Messenger
+from adapter.metrics import Metrics
 from adapter.missed import Missed
 from adapter.on_call import schedules
 from adapter.outbox import Outbox
+from adapter.pressure import Pressure
 from adapter.reconcile import Reconciler
 from adapter.records import Store
+from adapter.retention import Purge
 from adapter.scheduling.embedded import Embedded
+from adapter.scheduling.engine import Engine
 from adapter.scheduling.errand import Errand
+from adapter.scheduling.leader import alone, led
 from adapter.scheduling.lock import WorkerLock
 from adapter.settings import Settings, load
 from adapter.shelf import Shelf
 from adapter.sites import Post, Sites
+from adapter.store.braking import StoredRest
 from adapter.store.connection import Database
+from adapter.store.keeping import StoredKeepsakes
+from adapter.store.pacing import StoredTally
 from adapter.store.sql import SqlStore
 from adapter.web.health import health
 from adapter.web.hooks import hooks
+from adapter.web.metrics import numbers, timed
+from adapter.web.monitor import Window
 from connectors import discover
+from connectors.contract import Keeper
+from connectors.limits import Tally
 
 
 def system_clock() -> datetime:
@@ -58,28 +74,39 @@ def build(
     ticking: Callable[[], float] = time.monotonic,
 ) -> House:
     """Build the house; nothing runs and nothing is asked until `start`. `ticking`: seconds that never go back."""
-    journal = Journal(*watchers)
+    metrics, started, running = Metrics(), threading.Event(), list[Errand]()
+    journal = Journal(metrics.watch, *watchers)
     store = store_of(settings, settings.server.threads + settings.worker.threads + 4)
-    vendors = discover()
-    keeper = keeper_of(settings)
+    vendors, keeper = discover(), keeper_of(settings, store.database)
     sites = Sites(
-        Post(name, vendors[site.vendor], site, keeper, journal, ticking=ticking, now=clock)
+        Post(name, vendors[site.vendor], site, keeper, journal, *shared(store, name, clock), ticking=ticking, now=clock)
         for name, site in settings.sites.items()
     )
     shelf, outbox = Shelf(store.policy_text), Outbox(journal, timedelta(seconds=settings.worker.settle))
     postbox = SmtpPostbox(settings.mail) if settings.mail else None
     gate = Gate(store, sites, keeper, shelf.get, journal, settings.server.public_url)
     messenger = Messenger(store, sites, postbox, schedules(settings.on_call), journal, clock, gate.mode)
-    letters = Errand("letters", messenger.deliver, journal, clock)
+
+    def errand(name: str, run: Callable[[bool], datetime | None]) -> Errand:
+        return Errand(name, led(name, store.leading, run, clock), journal, clock)
+
+    letters = errand("letters", alone(messenger.deliver))
     finder = finder_of(settings, store)
     reconciler = Reconciler(store, sites, shelf, outbox, journal, finder, clock, letters.wake, gate.mode)
-    engine = Embedded(store, reconciler.look, journal, clock, settings.worker.threads, letters.wake)
+    engine = engine_of(store, reconciler, journal, clock, ticking, settings.worker.threads, letters.wake)
     missed = Missed(store, sites, journal, clock, engine.wake, settings.rounds)
+    pressure = Pressure(store, journal, clock, settings.server.backlog, settings.server.threads, ticking)
+    watched = Watched(store, sites, gate.mode, engine.pulse, pressure, running, started.is_set, clock, ticking)
+    lookout = Lookout(watched, settings, keeper, postbox, journal, metrics)
     errands = {
-        "missed": missed.run,
-        "examination": lambda: gate.run(clock()),
-        "credentials": Expiry(sites, keeper, journal, clock).run,
+        "missed": alone(missed.run),
+        "examination": lambda mine: gate.run(clock(), examines=mine),
+        "credentials": alone(Expiry(sites, keeper, journal, clock).run),
+        "erasure": alone(lambda: store.tidy(clock())),
+        "purge": alone(Purge(store, settings.retention.keep, journal, clock).run),
+        "audit": alone(lookout.auditor.run),
     }
+    running += [letters, *(errand(name, run) for name, run in errands.items())]
     return House(
         settings=settings,
         store=store,
@@ -90,23 +117,66 @@ def build(
         letters=letters,
         missed=missed,
         gate=gate,
-        errands=[letters, *(Errand(name, run, journal, clock) for name, run in errands.items())],
+        errands=running,
         shelf=shelf,
-        intake=Intake(store, journal, engine.wake),
+        intake=Intake(store, journal, engine.wake, pressure),
+        pressure=pressure,
+        lookout=lookout,
+        monitor=Window(settings.monitor, *routes_of(lookout)),
         clock=clock,
-        lock=WorkerLock(Path(settings.database.removeprefix("sqlite:///"))),
-        _started=threading.Event(),
+        lock=WorkerLock(Path(settings.database.removeprefix("sqlite:///"))) if store.database.sqlite else None,
+        _started=started,
     )
+
+
+def routes_of(lookout: Lookout) -> tuple[Blueprint, Blueprint]:
+    """Make what an address of its own tells: health and numbers."""
+    return health(lookout.unwell, lookout.refusing, VERSION), numbers(lookout.metrics.text)
 
 
 def store_of(settings: Settings, connections: int = 16) -> SqlStore:
     """Return the tables; nothing is opened before their first use."""
-    return SqlStore(Database(settings.database, connections))
+    return SqlStore(database_of(settings, connections))
 
 
-def keeper_of(settings: Settings) -> Keepsakes:
-    """Return what keeps the tokens that vendors renew, beside the settings."""
-    return Keepsakes(settings.file.absolute().parent / "keepsakes.json")
+def database_of(settings: Settings, connections: int = 16) -> Database:
+    """Return the database; nothing is opened before its first use."""
+    password = settings.database_password
+    return Database(settings.database, connections, password.get_secret_value() if password is not None else None)
+
+
+def engine_of(
+    store: SqlStore,
+    reconciler: Reconciler,
+    journal: Journal,
+    clock: Clock,
+    ticking: Callable[[], float],
+    threads: int,
+    changed: Callable[[], None],
+) -> Engine:
+    """Return what brings tickets to a look: in this process, or in as many as there are on one PostgreSQL."""
+    if store.database.sqlite:
+        return Embedded(store, reconciler.look, journal, clock, threads, changed, ticking)
+    from adapter.scheduling.distributed import Distributed  # here: only the `scale` extra has what it needs
+    from adapter.scheduling.queue import Queue
+
+    return Distributed(store, Queue(store.database.engine), reconciler.look, journal, clock, threads, changed)
+
+
+def keeper_of(settings: Settings, database: Database | None = None) -> Keeper:
+    """Return what keeps the tokens that vendors renew: a file beside the settings, or the server that all share."""
+    if not is_server(settings.database):
+        return Keepsakes(settings.file.absolute().parent / "keepsakes.json")
+    if database is not None:
+        return StoredKeepsakes(lambda: nullcontext(database))
+    return StoredKeepsakes(lambda: closing(database_of(settings)))
+
+
+def shared(store: SqlStore, name: str, clock: Clock) -> tuple[Brake, Tally | None]:
+    """Return a site's brake, and who counts its writes: on a server all processes share both."""
+    if store.database.sqlite:
+        return Brake(), None
+    return Brake(knowledge=StoredRest(store.database, f"site {name}")), StoredTally(store.database, name, clock)
 
 
 def finder_of(settings: Settings, store: Store) -> FactFinder:
@@ -122,7 +192,8 @@ def make_app(house: House) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = house.settings.server.body_limit
     app.extensions["stepladder"] = house
     app.register_blueprint(hooks(house.intake, house.sites, house.journal, house.clock, house.ready))
-    app.register_blueprint(health(house.ready, VERSION))
+    app.register_blueprint(health(house.lookout.unwell, house.lookout.refusing, VERSION))
+    timed(app, house.lookout.metrics.took)
     return app
 
 
@@ -133,7 +204,8 @@ def create_app(settings: Settings | None = None, *, worker: bool | None = None) 
     process on the same SQLite file is refused with adapter.scheduling.lock.AlreadyWorking.
     """
     works = os.environ.get("STEPLADDER_WORKER", "on") != "off" if worker is None else worker
-    log_to_stderr(os.environ.get("STEPLADDER_LOG", "INFO"))
-    house = build(settings or read_settings())
+    settings = settings or read_settings()
+    log_to_stderr(settings.log, os.environ.get("STEPLADDER_LOG"))
+    house = build(settings)
     house.start(worker=works)
     return make_app(house)

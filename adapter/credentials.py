@@ -189,10 +189,10 @@ class Credentials:
     def _named(self, document: Mapping[str, Any]) -> Iterator[tuple[Keys, object]]:
         """Yield the tables of secrets.toml with their places."""
         for top, inside in document.items():
-            if top == "mail":
+            if top in ("mail", "database"):
                 yield (top,), inside
             elif top not in ("sites", "on_call"):
-                known = "[sites.<name>], [on_call.<name>] and [mail] tables"
+                known = "[sites.<name>], [on_call.<name>], [mail] and [database] tables"
                 self._tell(self.kept, dotted(top), f"unknown; expected only {known}")
             elif isinstance(inside, dict):
                 yield from (((top, name), table) for name, table in inside.items())

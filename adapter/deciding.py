@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from adapter.brakes import Resting
+from adapter.erasure import kept
 from adapter.journal import Journal
 from adapter.records import Store
 from adapter.sites import Post
@@ -47,9 +48,10 @@ class Decider:
             if isinstance(result, Decision):
                 return result, facts
             if HISTORY in result.fields:
-                history = self._store.history(case.ref)
+                history = kept(case.erased, self._store.history(case.ref))
                 continue
-            known += _with_birth(self._fetch(post, case.ref, result, now), watched_since)
+            found = kept(case.erased, self._fetch(post, case.ref, result, now))
+            known += _with_birth(found, watched_since)
             facts = replace(facts, fetched=facts.fetched | result.fields | (TICKET_FIELDS - ASKED_APART))
         raise RuntimeError("a decision asks for the same thing again and again")
 
@@ -60,7 +62,7 @@ class Decider:
         history: Sequence[Event] | None = None
         result = decide(policy, case, learned, facts, now)
         if isinstance(result, Needs) and HISTORY in result.fields:
-            history = self._store.history(case.ref)
+            history = kept(case.erased, self._store.history(case.ref))
             result = decide(policy, case, learned, facts, now, history)
         if isinstance(result, Decision) and not (
             result.command or result.observed or result.given_up or result.notices

@@ -1,4 +1,4 @@
-"""What Stepladder finds out about itself, without asking a vendor: settings that nobody uses, and what was missed.
+"""What Stepladder finds out about itself, without asking a vendor: vain settings, what was missed, how its file is.
 
 Pure but for the store, which is only read.
 """
@@ -6,11 +6,15 @@ Pure but for the store, which is only read.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
+from typing import Protocol
 
 from adapter.facts import ended_by
 from adapter.gaps import Rounds
+from adapter.inspection import Inspection, Sought
 from adapter.messenger import recipients, unheard
 from adapter.missed import report
 from adapter.records import Store
@@ -47,6 +51,38 @@ def of_settings(settings: Settings, policy: Policy | None) -> Iterator[Finding]:
 
 _OFTEN = frozenset({"form", "language", "tier"})
 """Fields that are also read for handoff notes and branches, so that nobody is told to take them away."""
+
+
+class File(Protocol):
+    """What is asked about the database's file."""
+
+    def damage(self, most: int) -> Exception | None:
+        """Read the whole file, if it has no more than so many bytes, and return what is wrong with it."""
+
+
+def of_file(
+    store: File, file: Path, usage: Callable[[Path], tuple[int, int, int]] = shutil.disk_usage
+) -> Iterator[Finding]:
+    """Yield how the database's file and its disk are. The whole file is read. `usage`: bytes in all, used and free."""
+    size, (whole, _, left) = file.stat().st_size, usage(file.parent)
+    damage = store.damage(size)
+    if damage is not None:
+        yield Finding(name="database:damaged", check="database", grade=Grade.PROBLEM, says=f"{damage}.")
+    if left < whole * _SCARCE:
+        says = f"The disk of {file.name} has {_megabytes(left)} left, {left / whole:.0%} of it."
+        cure = "Free some space: while it is full no delivery is taken"
+        yield Finding(name="database:disk", check="database", grade=Grade.WARNING, says=says, cure=cure)
+    if damage is None:
+        says = f"{file.name} is whole: {_megabytes(size)}, on a disk with {_megabytes(left)} left."
+        yield Finding(name="database:whole", check="database", grade=Grade.NOTE, says=says)
+
+
+_SCARCE = 0.1
+"""Of a disk."""
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
 
 
 def accepted_in_vain(settings: SiteSettings, found: Sequence[Finding]) -> Iterator[Finding]:
@@ -86,6 +122,19 @@ def of_site(store: Store, scope: str, now: datetime, rounds: Rounds) -> Iterator
     cure = "The vendor's list of failed deliveries says why; is the webhook complete?" if day.missed else ""
     says = "; ".join(report(store, scope, now, rounds))
     yield Finding(name="missed:today", check="missed", grade=grade, says=f"{says[:1].upper()}{says[1:]}.", cure=cure)
+
+
+def unreadable(store: Inspection, scope: str) -> Iterator[Finding]:
+    """Yield that dead letters of a site (`vendor/site`) wait for a person, if some do."""
+    dead = [one for one in store.deliveries(Sought(site=scope, limit=_COUNTED), dead=True) if one.size is not None]
+    if dead:
+        many = "more than " if len(dead) == _COUNTED else ""
+        says = f"{many}{len(dead):,} deliveries could not be read, the latest of {dead[0].received_at:%d %b %H:%M} UTC."
+        cure = "`stepladder deliveries list --dead` says why; after an update `stepladder deliveries replay --dead`"
+        yield Finding(name="deliveries:dead", check="deliveries", grade=Grade.WARNING, says=says, cure=cure)
+
+
+_COUNTED = 1000
 
 
 def _vain(what: str, grade: Grade, says: str, cure: str = "") -> Finding:

@@ -19,6 +19,8 @@ class Why(StrEnum):
     OURS = "ours"  # our own write, whose echo did not come: counted, and nothing to decide upon
     OUTSIDE = "outside"  # of a ticket that the policy does not name: counted, and never fetched
     MERGED = "merged"  # another ticket was poured into it
+    RESTORED = "restored"  # it comes from a backup, and more may have happened since
+    ORDERED = "ordered"  # an administrator takes our moves back, and it is read before that
     STALE = "stale"  # the vendor refused a write because somebody had changed the ticket
 
 
@@ -34,6 +36,18 @@ class Gap:
         """Return it as an event: something happened, and only the vendor can say what."""
         name, before = f"{self.why.value}:{self.at.isoformat()}", now - timedelta(microseconds=1)  # before the fetch
         return Event(id=name, kind=Kind.TOUCHED, at=min(self.at, before), received_at=now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """An administrator takes back our moves of a ticket, down to a level. `key` is the same for all of one command."""
+
+    key: str
+    ref: TicketRef
+    at: datetime
+    level: int
+    said_by: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,13 +81,16 @@ class Gate:
             elif (examined := last(self._store, post.scope)) is not None and self._is_fresh(examined, now):
                 self._judge(post, examined, now)
 
-    def run(self, now: datetime) -> datetime | None:
-        """Examine the sites whose turn it is; return when to come again, None if no site wants to write."""
+    def run(self, now: datetime, *, examines: bool = True) -> datetime | None:
+        """Examine the sites whose turn it is; return when to come again, None if no site wants to write.
+
+        Of several processes one examines; the others only take up what it found.
+        """
         gated = [post for post in self._posts if _is_gated(post)]
         for post in gated:
             self._take_up(post, now)
             examined, (tries, again) = self._examined.get(post.scope), self._tries.get(post.scope, (0, now))
-            if (examined is None or not self._is_fresh(examined, now)) and again <= now:
+            if examines and (examined is None or not self._is_fresh(examined, now)) and again <= now:
                 self._examine(post, tries, now)
             if post.scope not in self._known:
                 self._call_somebody(post, now)

@@ -12,10 +12,12 @@ from adapter.activation import activate, check
 from adapter.gate import Gate
 from adapter.intake import Intake
 from adapter.journal import Journal
+from adapter.lookout import Lookout
 from adapter.messenger import unheard
 from adapter.missed import Missed
+from adapter.pressure import Pressure
 from adapter.reconcile import Reconciler
-from adapter.scheduling.embedded import Embedded
+from adapter.scheduling.engine import Engine
 from adapter.scheduling.errand import Errand
 from adapter.scheduling.lock import WorkerLock
 from adapter.settings import Settings
@@ -23,10 +25,13 @@ from adapter.shelf import Shelf
 from adapter.sites import Sites
 from adapter.store.sql import SqlStore
 from adapter.texts import text_of
+from adapter.web.monitor import Window
 from connectors import discover
 from policies.document import parse
 
 Clock = Callable[[], datetime]
+READ_AT_START = 32 * 1024 * 1024
+"""Bytes of a database's file that a start reads through to find damage; `stepladder doctor` reads every file."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,15 +43,18 @@ class House:
     sites: Sites
     journal: Journal
     reconciler: Reconciler
-    engine: Embedded
+    engine: Engine
     letters: Errand
     missed: Missed
     gate: Gate
     errands: Sequence[Errand]
     shelf: Shelf
     intake: Intake
+    pressure: Pressure
+    lookout: Lookout
+    monitor: Window
     clock: Clock
-    lock: WorkerLock
+    lock: WorkerLock | None
     _started: threading.Event
 
     def start(self, *, worker: bool = True) -> None:
@@ -54,17 +62,21 @@ class House:
 
         A process that is refused the role, or that only receives, changes nothing that the working one relies on.
         """
-        if worker:
+        self.monitor.start()
+        if worker and self.lock is not None:
             self.lock.take()
         self.store.database.migrate()
+        if worker and (damage := self.store.damage(READ_AT_START)):
+            raise damage
         for post in self.sites:
             if not post.site.settings.can_verify:
                 self.journal.tell("site.deaf", site=post.scope, reason="no webhook secret: every delivery is refused")
         if worker:
-            self._govern(self.clock())
-            self.engine.start()
-            for errand in self.errands:
-                errand.start()
+            with self.store.database.alone("start"):
+                self._govern(self.clock())
+        self.engine.start(worker=worker)
+        for errand in self.errands if worker else ():
+            errand.start()
         self._started.set()
 
     def _govern(self, now: datetime) -> None:
@@ -77,21 +89,28 @@ class House:
         """Say whether deliveries are taken."""
         return self._started.is_set()
 
-    def stop(self) -> bool:
-        """Take nothing more, finish what is under way; False if something did not end in time."""
+    def stop(self, patience: float | None = None) -> bool:
+        """Take nothing more, finish what is under way; False if something did not end in time.
+
+        `patience`: seconds, instead of what [worker] stop says.
+        """
         self._started.clear()
-        ends = time.monotonic() + self.settings.worker.stop
+        ends = time.monotonic() + (self.settings.worker.stop if patience is None else patience)
         self.missed.stop()
         self.gate.stop()
         for errand in self.errands:
             errand.stop(0)  # all are told before one is waited for
-        ended = self.engine.stop(self.settings.worker.stop)
+        ended = self.engine.stop(max(0.0, ends - time.monotonic()))
         for errand in self.errands:
             ended &= errand.stop(max(0.0, ends - time.monotonic()))
-        self.lock.release()
+        if not ended:
+            self.journal.tell("stop.unfinished", reason="what was not finished is taken up by the next worker or start")
+        if self.lock is not None:
+            self.lock.release()
         for post in self.sites:
             post.close()
         self.store.close()
+        self.monitor.stop()
         return ended
 
     def _first_policy(self, now: datetime) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from urllib.parse import parse_qsl, urlencode
 
 from adapter.journal import Journal
+from adapter.pressure import Pressure
 from adapter.records import Receipt, Store
 from adapter.sites import Post
 from connectors.contract import Delivery
@@ -19,22 +20,28 @@ _PROOFS = ("auth", "cookie", "key", "password", "secret", "signature", "token")
 
 
 class Intake:
-    """Accepts deliveries. `wake` tells the scheduler that a ticket is due now."""
+    """Accepts deliveries. `wake` tells the scheduler that a ticket is due now; `pressure`, whether there is room."""
 
-    def __init__(self, store: Store, journal: Journal, wake: Callable[[TicketRef], None]) -> None:
+    def __init__(self, store: Store, journal: Journal, wake: Callable[[TicketRef], None], pressure: Pressure) -> None:
         self._store = store
         self._journal = journal
         self._wake = wake
+        self._pressure = pressure
 
     def accept(self, post: Post, delivery: Delivery, now: datetime) -> Receipt:
-        """Keep the delivery, on the disk when this returns. Raises BadSignature, or TryLater if clocks disagree."""
+        """Keep the delivery, on the disk when this returns.
+
+        Raises BadSignature, TryLater if clocks disagree, Refused if there is no room for it now.
+        """
         connector = post.connector
         connector.verify(delivery, post.site.settings, now)
         refs, problem = self._sorted(post, delivery)
         headers = {name: value for name, value in delivery.headers.items() if not proves(name)}
         query = [pair for pair in parse_qsl(delivery.query, keep_blank_values=True) if not proves(pair[0])]
         delivery = replace(delivery, headers=headers, query=urlencode(query))
-        receipt = self._store.receive(delivery, connector.delivery_id(delivery), refs, problem)
+        known_by = connector.delivery_id(delivery)
+        with self._pressure.room():
+            receipt = self._store.receive(delivery, known_by, refs, problem)
         if not receipt.new:
             self._journal.tell("delivery.seen", site=post.scope, row=receipt.row)
             return receipt

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from adapter.deadline import Deadline
 from adapter.sections import Mail
+from connectors import barred
 from connectors.contract import TryLater
 from policies.contacts import is_address
 
@@ -116,6 +117,8 @@ class _Conversation(smtplib.SMTP):
     def greeted(self, host: str, port: int) -> None:
         """Connect, and hear that it is a mail server and has time."""
         code, said = self.connect(host, port)
+        if self.sock is not None:
+            barred.check(self.sock, host)
         if code != 220:
             raise smtplib.SMTPConnectError(code, said)
 

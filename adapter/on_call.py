@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, Protocol
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-import certifi
-
-from adapter.deadline import Deadline
+from adapter.reaching import get
 from adapter.sections import OnCall
 from policies.contacts import is_address
 from policies.durations import Duration
@@ -68,11 +64,9 @@ class Asked:
 
     def __init__(self, url: str, path: str, settings: OnCall) -> None:
         self._url, self._path, self._timeout = urlsplit(url), path, settings.timeout
-        self._headers = {"Accept": "application/json", "User-Agent": "Stepladder"}
+        self._headers = {"Accept": "application/json"}
         if settings.token is not None:
             self._headers["Authorization"] = f"{settings.scheme} {settings.token.get_secret_value()}"
-        query = f"?{self._url.query}" if self._url.query else ""
-        self._aim = quote(f"{self._url.path or '/'}{query}", safe="!$%&'()*+,/:;=?@[]~")
         self._lock = threading.Lock()
         self._until: datetime | None = None
         self._inquiry: _Inquiry | None = None
@@ -88,16 +82,10 @@ class Asked:
         return asked.answer()
 
     def _ask(self) -> str | None:
-        """Ask once: no proxy, no password of somebody's ~/.netrc, no redirect is followed."""
-        with closing(_connection(self._url, self._timeout)) as connection:
-            connection.connect()
-            opened = connection.sock
-            with Deadline(self._timeout, lambda: opened):
-                connection.request("GET", self._aim, headers=self._headers)
-                with connection.getresponse() as answer:
-                    if answer.status != http.client.OK:
-                        raise NotKnown(f"it answered {answer.status}")
-                    text = answer.read(_LONGEST_ANSWER + 1)
+        """Ask once."""
+        status, text = get(self._url, self._headers, self._timeout, _LONGEST_ANSWER + 1)
+        if status != HTTPStatus.OK:
+            raise NotKnown(f"it answered {status}")
         if len(text) > _LONGEST_ANSWER:
             raise NotKnown("its answer is too long")
         return self._found_in(text)
@@ -150,14 +138,6 @@ class _Inquiry:
         if self._wrong is not None and time.monotonic() >= self._ends:
             self._wrong = _LATE
         self._done.set()
-
-
-def _connection(url: SplitResult, timeout: float) -> http.client.HTTPConnection:
-    host = url.hostname or ""
-    if url.scheme == "https":
-        trust = ssl.create_default_context(cafile=certifi.where())
-        return http.client.HTTPSConnection(host, url.port, timeout=timeout, context=trust)
-    return http.client.HTTPConnection(host, url.port, timeout=timeout)
 
 
 def _at(inside: Any, path: str) -> Any:

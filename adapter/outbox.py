@@ -105,14 +105,20 @@ class Outbox:
         calls: Sequence[StoredCall],
         clock: Callable[[], datetime],
         halted: Callable[[str], bool],
+        until: datetime,
     ) -> Batch:
-        """Send calls in order until one cannot be sent, or its operation is halted; the rest goes back to planned."""
+        """Send calls in order until one cannot be sent, or its operation is halted; the rest goes back to planned.
+
+        After `until` nothing is sent: another worker may have taken the ticket over.
+        """
         batch = Batch()
         for number, stored in enumerate(calls):
-            if halted(stored.call.operation):
+            now = clock()
+            if now >= until:
+                batch.come_back(now)
+            if now >= until or halted(stored.call.operation):
                 batch.calls += [_unsent(rest) for rest in calls[number:]]
                 return batch
-            now = clock()
             stored = replace(stored, attempted_at=now)
             try:
                 outcome = post.client().carry_out(stored.call, ticket)

@@ -6,11 +6,13 @@ the ticket's revision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from adapter.deciding import Decider
+from adapter.erasure import caught_up, erasures, forgotten_call, heeded
 from adapter.facts import FactFinder
 from adapter.gaps import Gap, Why
 from adapter.journal import Journal
@@ -18,15 +20,16 @@ from adapter.news import tell_decided
 from adapter.outbox import Batch, Outbox, takes_turns
 from adapter.promising import promising, promising_ids, without_ended
 from adapter.reading import Reading, read
-from adapter.records import CallState, Commit, Committed, Look, Store, StoredCall, Work
+from adapter.records import CallState, Commit, Committed, Look, Store, StoredCall, Unusable, Work
 from adapter.shelf import Shelf
 from adapter.sites import Post, Sites, as_configured
-from adapter.visit import Meter, Visit, halted, sendable
+from adapter.undoing import heeded_orders
+from adapter.visit import LEASE, Meter, Visit, halted, sendable
 from connectors.contract import TryLater
 from policies.case import Case, Decision, Facts
 from policies.commands import Mode, Occasion
 from policies.echoes import judged
-from policies.model import TicketRef
+from policies.model import WHOLE_TICKET, TicketRef
 from policies.policy import Policy
 
 FORGOTTEN = timedelta(hours=1)
@@ -90,6 +93,8 @@ class Reconciler:
             return self._later(work, again)
         except Fenced:
             return now
+        except Unusable:  # no fault of this ticket's: nothing was stored, and it waits with the others
+            raise
         except Exception as error:  # a bug of ours must cost this ticket time, never the others theirs
             return self._failed(work, error, now)
         finally:
@@ -127,12 +132,17 @@ class Reconciler:
         reading = read(post, site, work, self._journal)
         case = promising_ids(work.case or Case.fresh(work.ref, now), batch.learned, now)
         policy = self._shelf.get(case.pinned or work.active_policy)
-        events = [*reading.events, *batch.learned, *(gap.event(now) for gap in work.gaps)]
+        work, ordered, waits = heeded_orders(self._store, work, mode, now)
+        told = [*reading.events, *batch.learned, *(gap.event(now) for gap in work.gaps), *ordered]
+        case, events = heeded(case, told, partial(self._store.history, work.ref))
+        if case.erased != _erased(work):
+            whole = WHOLE_TICKET in case.erased
+            batch.calls = [replace(c, call=forgotten_call(c.call, whole=whole)) for c in batch.calls]
         watched = self._watched(post, work)
         for _ in range(_ROUNDS):
             facts = self._facts(post, work, policy, mode, now)
             decision, facts = self._decider.decide(post, policy, case, events, facts, now, watched)
-            visit = Visit(post=post, site=site, work=work, policy=policy, meter=meter, now=now)
+            visit = Visit(post=post, site=site, work=work, policy=policy, meter=meter, now=now, until=now, waits=waits)
             try:
                 return self._commit(visit, facts, case, decision, reading, batch)
             except _OverBudget:
@@ -160,7 +170,7 @@ class Reconciler:
         """Store the decision, then send what it asks for."""
         work, now = visit.work, visit.now
         if decision.case.outside:
-            return self._forget(visit, decision, reading)
+            return self._forget(visit, before, decision, reading)
         calls = self._outbox.given_up(batch.calls, decision.given_up)
         command, ticket = decision.command, decision.case.ticket
         planned = self._outbox.plan(visit.post, visit.site, command, ticket, now) if command else []
@@ -169,8 +179,8 @@ class Reconciler:
         begun = {c.call.key: c for c in self._outbox.begun(sending, now)}
         calls = [begun.get(c.call.key, c) for c in calls]
         case = promising(decision.case, begun.values(), now)
-        case = without_ended(case, calls)
-        next_look = _earliest(decision.next_look, batch.again, wait, now if work.more else None)
+        case = caught_up(without_ended(case, calls), decision.events, partial(self._store.history, work.ref))
+        next_look = _earliest(decision.next_look, batch.again, wait, visit.waits, now if work.more else None)
         asked = visit.meter.take()
         commit = Commit(
             ref=work.ref,
@@ -194,29 +204,32 @@ class Reconciler:
             filled=work.gaps,
             asked=asked,
             goes_on=_some_open(calls),
+            erases=case.erased != _erased(work),
         )
+        visit = replace(visit, until=self._clock() + LEASE)
         outcome = self._store.commit(commit)
         if outcome is not Committed.DONE:
             visit.meter.give_back(asked)
             raise _OverBudget if outcome is Committed.OVER_BUDGET else Fenced
         tell_decided(self._journal, before, decision, visit.policy, asked)
+        if commit.erases:
+            self._journal.tell("ticket.erased", ticket=str(work.ref), whole=WHOLE_TICKET in case.erased)
         if decision.notices:
             self._tell_people()
-        if not begun:
-            return next_look
-        return self._send(visit, facts, case, list(begun.values()), next_look)
+        return self._send(visit, facts, case, list(begun.values()), next_look) if begun else next_look
 
     def _send(
         self, visit: Visit, facts: Facts, case: Case, calls: Sequence[StoredCall], next_look: datetime | None
     ) -> datetime | None:
         post, work = visit.post, visit.work
-        batch = self._outbox.send(post, case.ticket, calls, self._clock, halted(self._store, post, case))
+        stop = halted(self._store, visit, case, self._clock)
+        batch = self._outbox.send(post, case.ticket, calls, self._clock, stop, visit.until)
         done = self._clock()
         after, look = promising_ids(case, batch.learned, done), next_look
         if batch.learned:
             after, look = self._decider.learn(visit.policy, after, batch.learned, facts, done)
         after = without_ended(after, batch.calls)
-        again = _earliest(look, batch.again)
+        again = _earliest(look, batch.again, visit.waits)
         commit = Commit(
             ref=work.ref,
             revision=work.revision + 1,
@@ -235,10 +248,11 @@ class Reconciler:
             raise Fenced
         return again
 
-    def _forget(self, visit: Visit, decision: Decision, reading: Reading) -> datetime | None:
+    def _forget(self, visit: Visit, before: Case, decision: Decision, reading: Reading) -> datetime | None:
         """Keep nothing but the id of a ticket that the policy does not name (decision 21)."""
         work, now = visit.work, visit.now
-        bare = replace(Case.fresh(work.ref, now), outside=True)
+        erased = erasures(before.erased, decision.events)
+        bare = replace(Case.fresh(work.ref, now), outside=True, erased=erased)
         left = work.case is not None and not work.case.outside
         self._journal.tell("ticket.outside", ticket=str(work.ref))
         commit = Commit(
@@ -254,6 +268,7 @@ class Reconciler:
             outdated=frozenset(Occasion) if left else frozenset(),
             calls=self._outbox.given_up(work.calls, decision.given_up),
             filled=work.gaps,
+            erases=erased != _erased(work),
         )
         if self._store.commit(commit) is not Committed.DONE:
             raise Fenced
@@ -264,6 +279,10 @@ def _poured(ref: TicketRef, decision: Decision) -> list[Gap]:
     """Return the tickets that this one was merged into: what was asked here is to be seen there."""
     into = [(event.merged_into, event.at) for event in decision.events if event.merged_into is not None]
     return [Gap(ref=replace(ref, id=ticket), at=at, why=Why.MERGED) for ticket, at in into if ticket != ref.id]
+
+
+def _erased(work: Work) -> Mapping[str, datetime]:
+    return work.case.erased if work.case is not None else {}
 
 
 def _some_open(calls: Sequence[StoredCall]) -> bool:

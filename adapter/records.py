@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
-from adapter.gaps import Day, Gap, Watch
+from adapter.gaps import Day, Gap, Order, Watch
 from connectors.contract import Call, Changed, Delivery
 from policies.case import Case, Decision, Facts, Used
 from policies.commands import Mode, Notice, Occasion
@@ -116,7 +116,8 @@ class Commit:
     `moved_to`: the level of a move, which is counted; `reserves`: the budget it must stay within; `turn`: how many
     moves to that level it takes for granted, where people take turns. `outdated`: messages of earlier looks that are
     not to be sent any more. `gaps`: what is to be fetched at a next look, of this ticket or another; `filled`: gaps
-    that are closed now. `asked`: requests to the vendor since the commit before.
+    that are closed now. `asked`: requests to the vendor since the commit before. `erases`: what the case says to be
+    erased is news, so that all that is stored of the ticket is written anew without it.
     """
 
     ref: TicketRef
@@ -141,6 +142,7 @@ class Commit:
     filled: Sequence[Gap] = ()
     asked: int = 0
     goes_on: bool = False
+    erases: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +162,10 @@ class Committed(StrEnum):
     DONE = "done"
     FENCED = "fenced"  # somebody else has looked at the ticket since: write nothing
     OVER_BUDGET = "over budget"  # somebody else was faster to a budget or a turn: decide again with fresh facts
+
+
+class Unusable(OSError):
+    """The database cannot be used now; the text says what is wrong, where, and what to do. Nothing was stored."""
 
 
 class Store(Protocol):
@@ -278,6 +284,9 @@ class Store(Protocol):
 
     def written(self, site: str, since: datetime) -> int:
         """Return how many calls to a site were carried out since a moment."""
+
+    def orders(self, ref: TicketRef) -> Sequence[Order]:
+        """Return the orders that were given about a ticket, the latest last."""
 
     def keep_examination(self, site: str, now: datetime, body: str) -> None:
         """Keep what an examination of a site found, in place of the one before."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import getaddresses
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from adapter.retention import Keep
 from connectors.site import on_loopback
 from policies.contacts import is_address
 from policies.durations import Duration
@@ -31,6 +32,7 @@ class Server(Table):
     threads: int = Field(default=8, ge=1, le=256, description="deliveries received at the same time")
     body_limit: int = Field(default=5 * 1024 * 1024, ge=1024, description="bytes; a longer delivery is answered 413")
     public_url: str | None = Field(default=None, description="https://… under which vendors reach this Stepladder")
+    backlog: int = Field(default=20_000, ge=1, description="tickets that wait to be looked at now; above it, 503")
 
     @field_validator("public_url")
     @classmethod
@@ -58,6 +60,32 @@ class Missed(Table):
 
     every: float = Field(default=15.0, ge=0, le=1440, description="minutes between two questions; 0 asks never")
     wait: float = Field(default=20.0, ge=0, le=1440, description="minutes in which a webhook may still come")
+
+
+class Retention(Table):
+    """`[retention]`: how long things are kept, in days. 0 keeps them for ever."""
+
+    bodies: int = Field(default=14, ge=0, le=3650, description="days that a delivery's bytes are kept")
+    deliveries: int = Field(default=30, ge=0, le=3650, description="days that a delivery's id is kept, at least 3")
+    dead_letters: int = Field(default=30, ge=0, le=3650, description="days that what nobody could read is kept whole")
+    tickets: int = Field(default=90, ge=0, le=3650, description="days after a ticket's end and last event, at least 7")
+    looks: int = Field(default=30, ge=0, le=3650, description="days that looks are kept, except each ticket's last")
+    counts: int = Field(default=400, ge=0, le=3650, description="days that moves, counted days and gaps are kept")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if 0 < self.deliveries < 3:
+            raise ValueError("deliveries: expected 0 or at least 3: a vendor may send for days what it thinks was lost")
+        if self.deliveries and not 0 < self.bodies <= self.deliveries:
+            raise ValueError("bodies: expected 1 or more and at most deliveries, because bytes go with their delivery")
+        if 0 < self.tickets < 7:
+            raise ValueError("tickets: expected 0 or at least 7: what was solved this week is often opened again")
+        return self
+
+    @property
+    def keep(self) -> Keep:
+        """The same as lengths of time."""
+        return Keep(**{name: timedelta(days=days) if days else None for name, days in self.model_dump().items()})
 
 
 class Mail(Table):

@@ -15,12 +15,14 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from adapter.credentials import Credentials, Keys, places, secret_settings, types_in, variable
+from adapter.databases import DatabaseSecrets, Wrong, address_of, is_server
 from adapter.gaps import Rounds
 from adapter.problems import Problem, SettingsError, dotted, findings, nearest, shown, toml_place
-from adapter.sections import Guards, Mail, Missed, OnCall, Server, Table, Worker, is_host
+from adapter.sections import Guards, Mail, Missed, OnCall, Retention, Server, Table, Worker, is_host
+from adapter.vigilance import Audit, Log, Monitor
 from connectors.site import SiteSettings, bare, on_loopback
 
 __all__ = ["Guards", "Mail", "Missed", "OnCall", "Problem", "Server", "Settings", "SettingsError", "Worker", "load"]
@@ -37,6 +39,10 @@ class _Document(Table):
     worker: Worker = Worker()
     guards: Guards = Guards()
     missed: Missed = Missed()
+    retention: Retention = Retention()
+    log: Log = Log()
+    monitor: Monitor = Monitor()
+    audit: Audit = Audit()
     mail: dict[str, Any] | None = Field(default=None, description="[mail] with host and from")
     on_call: dict[str, dict[str, Any]] = Field(default_factory=dict, description="one table [on_call.<name>] each")
     sites: dict[str, dict[str, Any]] = Field(default_factory=dict, description="one table [sites.<name>] each")
@@ -54,6 +60,11 @@ class Settings:
     guards: Guards
     sites: Mapping[str, SiteSettings]
     missed: Missed = field(default_factory=Missed)
+    retention: Retention = field(default_factory=Retention)
+    log: Log = field(default_factory=Log)
+    monitor: Monitor = field(default_factory=Monitor)
+    audit: Audit = field(default_factory=Audit)
+    database_password: SecretStr | None = None
     mail: Mail | None = None
     on_call: Mapping[str, OnCall] = field(default_factory=dict)
 
@@ -92,6 +103,7 @@ class _Reading:
         self.schedules = self._tables("on_call")
         self.models |= {("on_call", name): OnCall for name in self.schedules}
         self.models |= {("mail",): Mail} if isinstance(self.document.get("mail"), dict) else {}
+        self.models |= {("database",): DatabaseSecrets} if is_server(self.document.get("database")) else {}
         self.credentials = Credentials(path, environ, self.models)
 
     def _tables(self, name: str) -> dict[str, dict[str, Any]]:
@@ -106,10 +118,13 @@ class _Reading:
         sites = {name: site for name, table in self.tables.items() if (site := self._site(name, table)) is not None}
         if not self.tables:
             self._tell(("sites",), "none found; expected a table [sites.<name>] with vendor and url")
+        opens = self._filled(("database",), DatabaseSecrets, {}) if ("database",) in self.models else None
         mail = self._filled(("mail",), Mail, self.document["mail"]) if ("mail",) in self.models else None
         on_call = {name: self._schedule(name, table) for name, table in self.schedules.items()}
         if whole is not None:
             self._check_times(whole.worker, sites, mail)
+            if whole.audit.tell and ("mail",) not in self.models:
+                self._tell(("audit", "tell"), "nobody can be written to without a mail server; expected a table [mail]")
         problems = [*self.problems, *self.credentials.problems]
         if problems or whole is None:
             raise SettingsError(problems)
@@ -117,10 +132,15 @@ class _Reading:
             file=self.path.absolute(),
             policy=policy,
             database=database,
+            database_password=opens.password if opens is not None else None,
             server=whole.server,
             worker=whole.worker,
             guards=whole.guards,
             missed=whole.missed,
+            retention=whole.retention,
+            log=whole.log,
+            monitor=whole.monitor,
+            audit=whole.audit,
             sites=MappingProxyType(sites),
             mail=mail,
             on_call={name: schedule for name, schedule in on_call.items() if schedule is not None},
@@ -224,18 +244,11 @@ class _Reading:
         return self.folder / name if isinstance(name, str) else self.folder
 
     def _database(self, url: object) -> str:
-        if not isinstance(url, str):
+        try:
+            return address_of(url, self.folder) if isinstance(url, str) else ""
+        except Wrong as wrong:
+            self._tell(("database",), str(wrong))
             return ""
-        kind, colon, file = url.partition(":///")
-        place = self.folder / file
-        if url.startswith("postgres"):
-            self._tell(("database",), "PostgreSQL is not supported yet; expected sqlite:///stepladder.db")
-        elif kind != "sqlite" or not colon or not file or file == ":memory:" or set("?#") & set(file):
-            found = "an address that is not shown" if "@" in url else shown(url)
-            self._tell(("database",), f"found {found}; expected sqlite:///stepladder.db")
-        elif not place.parent.is_dir():
-            self._tell(("database",), f"there is no folder {place.parent}; make it first")
-        return f"sqlite:///{place}"
 
     def _check_times(self, worker: Worker, sites: Mapping[str, SiteSettings], mail: Mail | None) -> None:
         longest = max([site.read_timeout for site in sites.values()] + [mail.timeout if mail else 0.0])

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 
 from adapter.brakes import Brake, Resting
 from adapter.journal import Journal
+from adapter.stopwatch import Timed
 from connectors.contract import Client, Connector, Keeper, TryLater
+from connectors.limits import Tally
 from connectors.site import Site, SiteSettings
 from policies.commands import Mode
 from policies.model import TicketRef
@@ -26,17 +28,20 @@ class Post:
         settings: SiteSettings,
         keeper: Keeper,
         journal: Journal | None = None,
+        brake: Brake | None = None,
+        tally: Tally | None = None,
         *,
         ticking: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._journal = journal or Journal()
         self._keeper = keeper
+        self._tally = tally
         self._ticking = ticking
         self._now = now
         self.connector = connector
         self.site = Site(name=name, settings=settings, account=settings.account)
-        self.brake = Brake()
+        self.brake = brake or Brake()
         self._account = settings.account
         self._client: Client | None = None
         self._seen: Site | None = None
@@ -51,7 +56,10 @@ class Post:
         """Return the way out, opened at first use."""
         with self._lock:
             if self._client is None:
-                self._client = self.connector.connect(self.site, self._keeper, self._ticking, now=self._now)
+                client = self.connector.connect(self.site, self._keeper, self._ticking, now=self._now)
+                if self._tally is not None:
+                    client.pace.share(self._tally)
+                self._client = Timed(client, self.scope, self._journal)
             return self._client
 
     def asked(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from adapter.outbox import in_order
 from adapter.records import CallState, Store, StoredCall, Work
@@ -13,6 +13,11 @@ from connectors.site import Site
 from policies.case import Case, Facts
 from policies.commands import Mode
 from policies.policy import Policy
+
+FRESH = timedelta(milliseconds=250)
+"""How long a look trusts what it knows of pauses; one that is made stops every write within a second (decision 21)."""
+LEASE = timedelta(seconds=8)
+"""How long after its commit a look may send: a silent worker's tickets are handed out after ten seconds or more."""
 
 
 class Meter:
@@ -34,7 +39,10 @@ class Meter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """What stays the same while a ticket is looked at. `site` is as the vendor shows it now."""
+    """What stays the same while a ticket is looked at. `site` is as the vendor shows it now.
+
+    `until`: nothing is sent after this. `waits`: when to look again because of an order that must wait.
+    """
 
     post: Post
     site: Site
@@ -42,6 +50,8 @@ class Visit:
     policy: Policy
     meter: Meter
     now: datetime
+    until: datetime
+    waits: datetime | None = None
 
 
 def sendable(
@@ -58,12 +68,16 @@ def sendable(
     return ([], wait) if wait is not None else (sorted(ready, key=in_order), None)
 
 
-def halted(store: Store, post: Post, case: Case) -> Callable[[str], bool]:
-    """Return what tells whether an operation is paused at this very moment, for a look can take a while."""
+def halted(store: Store, visit: Visit, case: Case, clock: Callable[[], datetime]) -> Callable[[str], bool]:
+    """Return what tells whether an operation is paused now, for a look can take a while."""
     rules = {pending.operation: f"rule:{pending.rule}" for pending in case.pending}
+    everything, paused, known_at = {"all", f"site:{visit.post.scope}"}, visit.work.switches, visit.now
 
     def is_paused(operation: str) -> bool:
-        paused = store.switches().keys()
-        return bool(paused & {"all", f"site:{post.scope}", rules.get(operation, "all")})
+        nonlocal paused, known_at
+        now = clock()
+        if not timedelta(0) <= now - known_at < FRESH:
+            paused, known_at = store.switches(), now
+        return bool(paused.keys() & {*everything, rules.get(operation, "all")})
 
     return is_paused

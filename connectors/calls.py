@@ -7,6 +7,7 @@ follow a 302 as if it were success). A session made here does none of that: `jud
 from __future__ import annotations
 
 import http.cookiejar
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -18,8 +19,11 @@ from urllib.parse import urlsplit
 import certifi
 import requests
 import tenacity
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+from connectors import barred
 from connectors.contract import TryLater
 from connectors.limits import Reach, told
 from connectors.site import SiteSettings
@@ -105,6 +109,36 @@ def harden(session: requests.Session, settings: SiteSettings, sent: Callable[[],
     session.mount("http://", adapter)
 
 
+class _Plain(HTTPConnection):
+    """A connection that nobody can lead astray; it is spoken on loopback only."""
+
+    def _new_conn(self) -> socket.socket:
+        return _checked(self, super()._new_conn())
+
+
+class _Secure(HTTPSConnection):
+    """The same, with TLS."""
+
+    def _new_conn(self) -> socket.socket:
+        return _checked(self, super()._new_conn())
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+def _checked(connection: HTTPConnection, opened: socket.socket) -> socket.socket:
+    try:
+        barred.check(opened, connection.host)
+    except barred.Barred as error:
+        raise NewConnectionError(connection, str(error)) from error
+    return opened
+
+
 class _Trusting(requests.adapters.HTTPAdapter):
     """Gives every connection one TLS context; requests would read all certificates again for each, 15 ms and 0.7 MB."""
 
@@ -112,6 +146,7 @@ class _Trusting(requests.adapters.HTTPAdapter):
         self._context = context
         self._sent = sent
         super().__init__(max_retries=0, pool_maxsize=1)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
 
     def send(self, *request: Any, **how: Any) -> requests.Response:
         """Send a request and count it, unless no connection was made."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import SecretStr
 
@@ -18,6 +18,9 @@ from connectors.site import Site, SiteSettings
 from connectors.upkeep import Consent, Finding, Step, Uses
 from policies.commands import Command, Note, Target
 from policies.model import JSON, Event, Ticket, TicketRef
+
+if TYPE_CHECKING:
+    from connectors.limits import Pace
 
 
 # --- the four outcomes that are not success --------------------------------------------------------------
@@ -193,6 +196,10 @@ class Client(Protocol):
     def asked(self) -> int:
         """Return how many requests this thread has sent so far."""
 
+    @property
+    def pace(self) -> Pace:
+        """Our own count of writes, which other processes can be made to share."""
+
     def changed_since(self, since: datetime, before_page: Callable[[], None] = ...) -> Iterator[Changed]:
         """Yield the tickets changed at or after a moment, the earliest change first. Raises TryLater on the way.
 
@@ -248,6 +255,8 @@ class Connector:
     check_target: Callable[[Target], tuple[str, ...]]
     #: open the way out
     connect: Connect
+    #: sentences: what our writes change there that no write gives back
+    no_way_back: tuple[str, ...] = ()
     #: the settings with an administrator's credentials in place of ours (e-mail or nothing, token); never stored
     as_admin: Callable[[SiteSettings, str | None, SecretStr], SiteSettings] | None = None
     #: how a person lets us in by OAuth, if these settings ask for that

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
+from typing import Protocol
 
 from connectors.contract import TryLater
 
 LONGEST_REST = 3600.0
 """Seconds; no vendor's window is longer than an hour, so a header that says more is asked again after one."""
-_SLACK = 0.5  # seconds; the vendor counts arrivals, we count departures
+SLACK = 0.5  # seconds; the vendor counts arrivals, we count departures
 _EPOCH = 1_000_000_000  # a reset beyond it is a moment, not a number of seconds
 _LONGEST = 1024  # characters of a header that are read; the documented ones have a tenth of it
 _FAMILIES = ("x-ratelimit", "ratelimit")
@@ -157,6 +158,16 @@ class Window:
     seconds: float
 
 
+class Tally(Protocol):
+    """Counts the writes of several processes to one site together."""
+
+    def take(self, ticket: str, per_ticket: Sequence[Window], per_site: Sequence[Window]) -> tuple[float, float]:
+        """Count one more write; or, if it would break a limit, return for how long the site and the ticket must wait.
+
+        Seconds; nothing was counted unless both are 0.
+        """
+
+
 @dataclass(slots=True, kw_only=True)
 class _Sent:
     """When the last ones left, and until when the vendor wants a rest."""
@@ -166,7 +177,7 @@ class _Sent:
 
     def next(self, windows: Sequence[Window]) -> float:
         """Return from when on one more breaks no window."""
-        full = [self.stamps[-w.most] + w.seconds + _SLACK for w in windows if len(self.stamps) >= w.most]
+        full = [self.stamps[-w.most] + w.seconds + SLACK for w in windows if len(self.stamps) >= w.most]
         return max([self.rest, *full])
 
 
@@ -181,7 +192,12 @@ class Pace:
         self._rest = -math.inf
         self._site = _sent(per_site)
         self._tickets: OrderedDict[str, _Sent] = OrderedDict()
-        self._longest = max((window.seconds for window in per_ticket), default=0.0) + _SLACK
+        self._longest = max((window.seconds for window in per_ticket), default=0.0) + SLACK
+        self._tally: Tally | None = None
+
+    def share(self, tally: Tally) -> None:
+        """Count writes together with other processes from now on, instead of in this one's memory."""
+        self._tally = tally
 
     def ask(self) -> None:
         """Go ahead with a question, or raise TryLater while the vendor wants no request at all."""
@@ -195,12 +211,14 @@ class Pace:
             self._forget(now)
             mine = self._tickets.get(ticket) or _sent(self._per_ticket)
             _halt(self._rest - now, "the vendor lets nothing more through for now", site_wide=True)
-            _halt(self._site.next(self._per_site) - now, "the vendor's limit of updates is near", site_wide=True)
-            _halt(mine.next(self._per_ticket) - now, f"the limit of updates to {ticket} is near", site_wide=False)
+            site, own = (self._per_site, self._per_ticket) if self._tally is None else ((), ())
+            _keep(ticket, self._site.next(site) - now, mine.next(own) - now)
             self._site.stamps.append(now)
             mine.stamps.append(now)
             self._tickets[ticket] = mine
             self._tickets.move_to_end(ticket)
+        if self._tally is not None and (self._per_ticket or self._per_site):
+            _keep(ticket, *self._tally.take(ticket, self._per_ticket, self._per_site))
 
     def heard(self, headers: Mapping[str, str], now: datetime, ticket: str | None = None) -> None:
         """Remember what an answer's headers say to be used up; `ticket`: the one it was about, if it was.
@@ -234,6 +252,12 @@ class Pace:
 
 def _sent(windows: Sequence[Window]) -> _Sent:
     return _Sent(stamps=deque(maxlen=max((window.most for window in windows), default=1)))
+
+
+def _keep(ticket: str, site: float, own: float) -> None:
+    """Raise TryLater if the site or this ticket must wait so many seconds."""
+    _halt(site, "the vendor's limit of updates is near", site_wide=True)
+    _halt(own, f"the limit of updates to {ticket} is near", site_wide=False)
 
 
 def _halt(wait: float, reason: str, *, site_wide: bool) -> None:

@@ -90,7 +90,8 @@ class Case:
     down, the highest level last. `calm`: since when a reason to come down has been so. `wanted`: since when a move is
     wanted that something keeps; `asked`: those of which people were asked to confirm them. `promised`: the resolution
     time that was told when it came to its level. `returned`: it came down to its level. `reminded`, `reviewed`: how
-    often people were reminded at this level, and `reviewed_at` the last time of the latter.
+    often people were reminded at this level, and `reviewed_at` the last time of the latter. `erased`: comments whose
+    texts up to then must not be kept (`Event.erases`), however late they are told.
     """
 
     ref: TicketRef
@@ -121,6 +122,7 @@ class Case:
     reminded: int = 0
     reviewed: int = 0
     reviewed_at: datetime | None = None
+    erased: Mapping[str, datetime] = field(default_factory=dict)
 
     @classmethod
     def fresh(cls, ref: TicketRef, now: datetime) -> Case:

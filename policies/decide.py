@@ -19,7 +19,7 @@ from policies.echoes import judged, recognised
 from policies.handoff import explained
 from policies.holds import SIBLINGS, SIBLINGS_WAIT
 from policies.ladder import adopted, followed, has_ended, in_scope
-from policies.lowering import descended
+from policies.lowering import descended, reason_gone
 from policies.model import Event, Kind, Ticket
 from policies.moments import Clocks
 from policies.moving import Scene, climbed
@@ -30,6 +30,7 @@ from policies.shifts import Shift, field_of, words_of
 from policies.story import Story
 from policies.survey import Survey, survey
 from policies.telling import Telling, tell
+from policies.undoing import ordered, taken_back
 from policies.verdicts import Verdict, after_firing, asks_for_messages
 
 
@@ -130,6 +131,8 @@ def _decided(
     scene = Scene(policy, case, fresh, facts, now, clocks, given_up)
     found = survey(policy, case, facts, now, scene.clocks)
     verdicts = found.verdicts
+    if (order := ordered(fresh)) is not None and (down := taken_back(scene, order)) is not None:
+        return replace(down, trace=found.traces(None), next_look=_first(scene, _ahead(scene, down.case)))
     choice = chosen(scene, verdicts)
     if isinstance(choice, Needs):
         return choice
@@ -182,7 +185,7 @@ def _stayed(scene: Scene, found: Survey, choice: Choice) -> Decision | Needs:
         place = placement(scene.policy.level(way.go_to), scene.moment(case))
         if place.needs and not was_at(case, way.go_to):
             return Needs(fields=place.needs)
-        down = descended(scene._replace(case=case), below, way, place)
+        down = descended(scene._replace(case=case), reason_gone(scene, below, way), place)
         look = _first(scene, _ahead(scene, down.case))
         return replace(down, trace=trace, next_look=look, notices=(*down.notices, *told))
     attention = attended(scene, case)

@@ -181,7 +181,7 @@ def followed(
     if given_up:
         case = _withdrawn(policy, case, acted_at)
     if acted_at is not None and (given_up or level is not None):
-        case = _settled(policy, case, facts, acted_at)
+        case = dealt_with(policy, case, facts, acted_at)
     if level is not None and level != case.level and acted_at is not None:
         case = replace(_at(policy, case, level, acted_at), left_by=None)
     return case, given_up
@@ -245,7 +245,7 @@ def _fields(policy: Policy, ticket: Ticket) -> frozenset[str]:
     return frozenset(f"custom.{name}" for fields in told if isinstance(fields, Mapping) for name in fields)
 
 
-def _settled(policy: Policy, case: Case, facts: Facts, moved_at: datetime) -> Case:
+def dealt_with(policy: Policy, case: Case, facts: Facts, moved_at: datetime) -> Case:
     """Count every cause up to a person's move as dealt with: they saw the ticket and chose."""
     fired, clocks = dict(case.fired), Clocks(policy, case)
     for rule in (rule for rule in policy.rules if rule.go_to is not None):  # what only tells is not about the level

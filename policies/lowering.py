@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 from policies.case import Case, Decision
 from policies.commands import Command, Line, Mode, Note, Occasion, Recipient, Span, Speech, Take
@@ -18,14 +19,31 @@ from policies.policy import ComeDown
 from policies.values import spoken
 
 
-def descended(scene: Scene, found: Descent, way: ComeDown, place: Placement) -> Decision:
+class Down(NamedTuple):
+    """A way down that is taken: by which name, to which level, why, and what the note says of it."""
+
+    name: str
+    go_to: int
+    why: str
+    says: str = "the escalation is over"
+
+
+def reason_gone(scene: Scene, found: Descent, way: ComeDown) -> Down:
+    """Return the way down that a policy's reason leads, with what was found for it."""
+    answers = found.finding.answers if found.finding is not None else ()
+    so = "; ".join(in_words(answer) for answer in answers)
+    lasted = spoken(scene.now - (found.since or scene.now))
+    return Down(name=way.name, go_to=way.go_to, why=f"{way.name}: {so}, for {lasted} (limit {way.lasting})")
+
+
+def descended(scene: Scene, way: Down, place: Placement) -> Decision:
     """Return the decision that brings the ticket down again.
 
     It goes back to where it was at the lower level, if it was there and nobody has moved it since; to a level where it
     never was, it goes by that level's own target (`place`).
     """
-    level, why = scene.policy.level(way.go_to), _why(scene, found, way)
-    command = _command(scene, level, way, place, why)
+    level, why = scene.policy.level(way.go_to), way.why
+    command = _command(scene, level, way, place)
     observed = command.mode is Mode.OBSERVE
     over = Message(
         policy=scene.policy, case=scene.case, level=level, occasion=Occasion.CAME_DOWN, rule=way.name,
@@ -45,7 +63,7 @@ def descended(scene: Scene, found: Descent, way: ComeDown, place: Placement) -> 
     )
 
 
-def _case(scene: Scene, command: Command, way: ComeDown) -> Case:
+def _case(scene: Scene, command: Command, way: Down) -> Case:
     """Return the case below. From a jump over it, what was before is kept for the rest of the way down."""
     before = given_back(scene.case, way.go_to)
     kept = tuple(one for one in scene.case.before if one.level <= way.go_to)
@@ -55,20 +73,14 @@ def _case(scene: Scene, command: Command, way: ComeDown) -> Case:
     return replace(case, returned=True, before=(*kept, *jumped), promised=promised)
 
 
-def _told_before(scene: Scene, way: ComeDown) -> Iterator[Recipient]:
+def _told_before(scene: Scene, way: Down) -> Iterator[Recipient]:
     """Yield whom the levels tell to which we brought the ticket, and which it leaves."""
     for before in scene.case.before:
         if before.level > way.go_to:
             yield from scene.policy.level(before.level).tell
 
 
-def _why(scene: Scene, found: Descent, way: ComeDown) -> str:
-    answers = found.finding.answers if found.finding is not None else ()
-    so = "; ".join(in_words(answer) for answer in answers)
-    return f"{way.name}: {so}, for {spoken(scene.now - (found.since or scene.now))} (limit {way.lasting})"
-
-
-def _command(scene: Scene, level: Level, way: ComeDown, place: Placement, why: str) -> Command:
+def _command(scene: Scene, level: Level, way: Down, place: Placement) -> Command:
     case = scene.case
     before, been_there = given_back(case, way.go_to), was_at(case, way.go_to)
     restore = unchanged(case, before) if been_there else {}
@@ -84,7 +96,7 @@ def _command(scene: Scene, level: Level, way: ComeDown, place: Placement, why: s
         take=Take.OWNERSHIP if restore or moves else Take.OVERSIGHT,
         target=place.target if moves else {},
         priority=priority,
-        note=_note(scene, level, mode, why, _changed(scene, level, bool(restore), priority), operation),
+        note=_note(scene, level, mode, way, _changed(scene, level, bool(restore), priority), operation),
         mode=mode,
         fallbacks=place.fallbacks if moves else (),
         restore=restore,
@@ -100,13 +112,13 @@ def _changed(scene: Scene, level: Level, restored: bool, priority: Priority | No
     return "; ".join(changed)
 
 
-def _note(scene: Scene, level: Level, mode: Mode, why: str, changed: str, operation: str) -> Note:
-    headline = Span(text=f"▼ Level {level.number} · {level.name}: the escalation is over.", speech=Speech.STRONG)
+def _note(scene: Scene, level: Level, mode: Mode, way: Down, changed: str, operation: str) -> Note:
+    headline = Span(text=f"▼ Level {level.number} · {level.name}: {way.says}.", speech=Speech.STRONG)
     mark = f"{MARK} · policy {scene.policy.revision} · op {operation}"
     return Note(
         lines=(
             Line(spans=(headline,)),
-            Line(label="Why", spans=(Span(text=f"{why}."),)),
+            Line(label="Why", spans=(Span(text=f"{way.why}."),)),
             Line(label="Changed" if mode is Mode.ACT else "Suggested", spans=(Span(text=changed),)),
             Line(spans=(Span(text=mark),)),
         )

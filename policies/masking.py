@@ -16,12 +16,16 @@ _SECRET = re.compile(
     rf"(\s*(?:\b(?:is|was|ist|war|lautet)\b\s*:?|[:=]+>?)\s*[{_QUOTES}]?)([^\s{_QUOTES}]+)"
 )
 _BEARER = re.compile(r"(?i)\b(bearer|basic)(\s+)([a-z0-9._~+/=-]{8,})")
-_KEY = re.compile(r"\b(?:sk|pk|rk|ghp|gho|ghs|glpat|xox[abprs]|AKIA|ASIA|eyJ)[A-Za-z0-9._-]{12,}")
+_KEY = re.compile(
+    r"\b(?:sk|pk|rk|gh[oprsu]|github_pat|glpat|xox[abeprs]|xapp|AKIA|ASIA|AIza|ATATT|ATCTT|whsec|npm|hf|dop_v1|SG|ya29"
+    r"|eyJ)[A-Za-z0-9._=-]{12,}"
+)
+_PRIVATE = re.compile(r"(?s)-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z)")
 _LOOSE = re.compile(
-    r"(?i)\b(pass ?(?:word|phrase)|passwort|kennwort|mot de passe|pw|pwd|pin|cvv|cvc)(\s*:?\s+)(?=\S*\d)(\S+)"
+    r"(?i)\b(pass ?(?:word|phrase)|passwort|kennwort|mot de passe|pw|pwd|pin|cvv|cvc)(\s*:\s+|\s+)(?=\S*\d)(\S+)"
 )
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
-_IN_ADDRESS = re.compile(r"(\w+://[^\s:/@]+:)([^\s@/]+)(?=@)")
+_IN_ADDRESS = re.compile(r"(\b\w+://[^\s:/@]+:)([^\s@/]+)(?=@)")
 
 
 def masked(text: str) -> str:
@@ -30,7 +34,7 @@ def masked(text: str) -> str:
     text = _SECRET.sub(lambda m: m[1] + m[2] + HIDDEN, text)
     text = _IBAN.sub(HIDDEN, _LOOSE.sub(lambda m: m[1] + m[2] + HIDDEN, text))
     text = _BEARER.sub(lambda m: m[1] + m[2] + HIDDEN, text)
-    return _NUMBER.sub(lambda m: _without_cards(m[0]), _KEY.sub(HIDDEN, text))
+    return _NUMBER.sub(lambda m: _without_cards(m[0]), _KEY.sub(HIDDEN, _PRIVATE.sub(HIDDEN, text)))
 
 
 def _without_cards(number: str) -> str:

@@ -63,6 +63,7 @@ class Kind(StrEnum):
     DELETED = "deleted"
     RESTORED = "restored"
     GONE = "gone"  # the vendor would not show it to us; whatever it tells later proves the contrary
+    ORDERED = "ordered"  # whoever runs Stepladder takes our moves of it back
     NOTED = "noted"  # authentic and about this ticket, but nothing a policy asks about
 
 
@@ -212,13 +213,18 @@ class Comment:
     among_staff: bool = False
 
 
+WHOLE_TICKET = "ticket"
+"""What `Event.erases` says where the ticket itself is gone at the vendor, and all its texts with it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One fact about one ticket.
 
     `id` identifies the fact within the ticket however often it is delivered (`comment:<id>`, `changelog:<id>`,
     the vendor's envelope id). `at` is the vendor's time; `order` sorts facts of the same moment. `siblings` says
-    that other facts of the same save may still be on their way.
+    that other facts of the same save may still be on their way. `erases`: the comment whose earlier text the vendor has
+    taken away (redacted, deleted, written over), or WHOLE_TICKET.
     """
 
     id: str
@@ -234,6 +240,7 @@ class Event:
     order: str = ""
     siblings: bool = False
     delivery: int | None = None
+    erases: str | None = None
 
     @property
     def sort_key(self) -> tuple[datetime, str, str]:

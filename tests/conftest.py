@@ -6,6 +6,10 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+from tests.postgres import _shared, any_database, database_url, postgres
+
+__all__ = ["_shared", "any_database", "database_url", "postgres"]
+
 # no deadline: a busy machine is not a bug
 settings.register_profile("here", deadline=None, max_examples=60)
 settings.register_profile(

@@ -13,8 +13,10 @@ from pydantic import BaseModel
 from adapter.activation import check
 from adapter.assembly import system_clock
 from adapter.cli import cli
+from adapter.sections import Retention
 from adapter.settings import Guards, Mail, Missed, OnCall, Server, Worker, load
 from adapter.toolbox import Toolbox
+from adapter.vigilance import Audit, Log, Monitor
 from connectors import discover
 from policies.conditions import REGISTRY
 from policies.document import PolicyError
@@ -163,6 +165,7 @@ def test_the_policy_page_shows_most_of_the_policy_commands_at_work() -> None:
 # --- settings -----------------------------------------------------------------------------------------------
 SITES: dict[str, type[BaseModel]] = {vendor: connector.settings for vendor, connector in VENDORS.items()}
 HOUSE: dict[str, type[BaseModel]] = {"server": Server, "worker": Worker, "guards": Guards, "missed": Missed}
+HOUSE |= {"log": Log, "monitor": Monitor, "audit": Audit, "retention": Retention}
 TABLES: dict[str, type[BaseModel]] = {**HOUSE, "mail": Mail, "on_call": OnCall, **SITES}
 
 
@@ -180,8 +183,9 @@ def test_the_settings_page_has_every_key_of(table: str) -> None:
 def test_the_settings_page_gives_the_true_defaults_of(table: str, model: type[BaseModel]) -> None:
     part = SETTINGS.partition(f"`[{table}]`:")[2].partition("`[")[0]
     for key, field in model.model_fields.items():
-        wanted = f'"{field.default}"' if isinstance(field.default, str) else str(field.default)
-        assert rows(part)[key][1] == (f"`{wanted}`" if field.default is not None else "none"), key
+        default = field.get_default(call_default_factory=True)
+        wanted = f'"{default}"' if isinstance(default, str) else str(default)
+        assert rows(part)[key][1] == (f"`{wanted}`" if default not in (None, []) else "none"), key
 
 
 def test_the_settings_page_names_nothing_that_is_not_there() -> None:

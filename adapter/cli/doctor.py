@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,11 +14,11 @@ from pathlib import Path
 import click
 
 from adapter.cli.meant import TOKEN, Forgetful, administrator, policy_of, site_named, store_of, uses_at
-from adapter.cli.tools import Tools, config_option, plainly
+from adapter.cli.tools import Tables, Tools, config_option, plainly
+from adapter.databases import is_server
 from adapter.examination import Examined, Verdict, as_json, examine, keep, last, remembering, together, verdict
-from adapter.examination_house import accepted_in_vain, of_settings, of_site, paused
+from adapter.examination_house import accepted_in_vain, of_file, of_settings, of_site, paused, unreadable
 from adapter.gaps import Rounds
-from adapter.records import Store
 from adapter.settings import Settings
 from adapter.uses import MONTH
 from connectors.contract import Connector, Refused, TryLater
@@ -76,7 +76,7 @@ def doctor(tools: Tools, site: str | None, email: str | None, as_data: bool, con
     names = [site.rpartition("/")[2]] if site is not None else list(settings.sites)
     store, now = store_of(tools, settings), tools.clock()
     policy = policy_of(store, settings)
-    house = tuple(of_settings(settings, policy)) if site is None else ()
+    house = tuple(_of_house(settings, store, policy)) if site is None else ()
     if (alone := len(names) == 1) is False and (email or os.environ.get(TOKEN)):
         click.echo("An administrator's token is one vendor's: it is used only for a SITE that is named.", err=True)
     reports = [_examined(tools, settings, store, policy, name, email, now, alone=alone) for name in names]
@@ -87,10 +87,16 @@ def doctor(tools: Tools, site: str | None, email: str | None, as_data: bool, con
     sys.exit(1 if wrong or not all(report.is_well for report in reports) else 0)
 
 
+def _of_house(settings: Settings, store: Tables | None, policy: Policy | None) -> Iterator[Finding]:
+    yield from of_settings(settings, policy)
+    if store is not None and not is_server(settings.database):
+        yield from of_file(store, Path(settings.database.removeprefix("sqlite:///")))
+
+
 def _examined(
     tools: Tools,
     settings: Settings,
-    store: Store | None,
+    store: Tables | None,
     policy: Policy | None,
     name: str,
     email: str | None,
@@ -118,7 +124,7 @@ def _examined(
     judged = verdict(site, found)
     if store is not None:
         rounds = Rounds(every=timedelta(minutes=settings.missed.every), wait=timedelta(minutes=settings.missed.wait))
-        found = (*found, *paused(store, scope), *of_site(store, scope, now, rounds))
+        found = (*found, *paused(store, scope), *of_site(store, scope, now, rounds), *unreadable(store, scope))
     return Report(name=name, title=connector.title, settings=site, findings=found, verdict=judged, problem=problem)
 
 

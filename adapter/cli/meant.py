@@ -12,7 +12,8 @@ from pathlib import Path
 import click
 from pydantic import SecretStr
 
-from adapter.cli.tools import Tools, Unavailable
+from adapter.cli.tools import Tables, Tools, Unavailable
+from adapter.databases import is_server
 from adapter.records import Store
 from adapter.settings import Settings
 from adapter.shelf import Shelf
@@ -70,10 +71,10 @@ def site_named(settings: Settings, name: str) -> SiteSettings:
     return found
 
 
-def store_of(tools: Tools, settings: Settings) -> Store | None:
-    """Open the tables, if there are any yet: who only asks makes no database."""
+def store_of(tools: Tools, settings: Settings) -> Tables | None:
+    """Open the tables, if there are any yet: who only asks makes no file."""
     file = Path(settings.database.removeprefix("sqlite:///"))
-    return tools.open_store(settings) if file.is_file() else None
+    return tools.open_store(settings) if is_server(settings.database) or file.is_file() else None
 
 
 def policy_of(store: Store | None, settings: Settings) -> Policy | None:

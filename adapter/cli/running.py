@@ -6,17 +6,18 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 
-from adapter.cli.tools import House, Tools, config_option, plainly, secrets_toml
+from adapter.cli.tools import House, Tools, WebServer, config_option, plainly, secrets_toml
 
 _levels = click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False)
 _PORT = click.IntRange(0, 65535)
-_log_option = click.option("--log", type=_levels, default="INFO", show_default=True, help="How much to say.")
+_log_option = click.option("--log", type=_levels, help="How much to say, instead of [log] level.")
 
 
 @click.command()
@@ -27,21 +28,24 @@ _log_option = click.option("--log", type=_levels, default="INFO", show_default=T
 @config_option
 @click.pass_obj
 @plainly
-def serve(tools: Tools, host: str | None, port: int | None, worker: bool, log: str, config: Path | None) -> None:
+def serve(tools: Tools, host: str | None, port: int | None, worker: bool, log: str | None, config: Path | None) -> None:
     """Receive webhooks, decide and write back, in one process."""
-    tools.log_to_stderr(log)
-    house = tools.build(tools.read_settings(config))
+    settings = tools.read_settings(config)
+    tools.log_to_stderr(settings.log, log)
+    house = tools.build(settings)
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     server = house.settings.server.model_copy(update=given)
     opened = tools.listen(server)
-    try:
-        house.start(worker=worker)
-        _announce(house, f"http://{server.host}:{opened.getsockname()[1]}")
-        until_stopped(tools.make_server(house, server, opened).run)
-    finally:
-        opened.close()
-        ended = house.stop()
-    sys.exit(0 if ended else 1)
+    web = tools.make_server(house, server, opened)
+    web.start()  # what comes while the house starts is answered 503, and comes again
+    with told_to_stop() as told:
+        try:
+            house.start(worker=worker)
+            _announce(house, f"http://{server.host}:{opened.getsockname()[1]}")
+            told.wait()
+            click.echo("Stopping.", err=True)
+        finally:
+            _end(house, web)
 
 
 @click.command()
@@ -49,17 +53,27 @@ def serve(tools: Tools, host: str | None, port: int | None, worker: bool, log: s
 @config_option
 @click.pass_obj
 @plainly
-def worker(tools: Tools, log: str, config: Path | None) -> None:
+def worker(tools: Tools, log: str | None, config: Path | None) -> None:
     """Decide and write back only, beside a process that serves with --no-worker."""
-    tools.log_to_stderr(log)
-    house = tools.build(tools.read_settings(config))
-    try:
-        house.start()
-        click.echo("Stepladder works; Ctrl-C stops it.")
-        until_stopped(threading.Event().wait)
-    finally:
-        ended = house.stop()
-    sys.exit(0 if ended else 1)
+    settings = tools.read_settings(config)
+    tools.log_to_stderr(settings.log, log)
+    house = tools.build(settings)
+    with told_to_stop() as told:
+        try:
+            house.start()
+            click.echo("Stepladder works; Ctrl-C stops it.")
+            told.wait()
+            click.echo("Stopping.", err=True)
+        finally:
+            _end(house)
+
+
+def _end(house: House, web: WebServer | None = None) -> None:
+    """Answer what has come, then finish or give back the looks; all of it in the time that [worker] stop gives."""
+    ends = time.monotonic() + house.settings.worker.stop
+    if web is not None:
+        web.stop(house.settings.worker.stop / 2)
+    house.stop(max(0.0, ends - time.monotonic()))
 
 
 @click.command()
@@ -99,6 +113,19 @@ def sandbox(tools: Tools, vendors: tuple[str, ...], port: int, to: str | None) -
 
 def _heed_sigterm() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+
+@contextlib.contextmanager
+def told_to_stop() -> Iterator[threading.Event]:
+    """Yield what SIGTERM and Ctrl-C set. They are heeded to the very end: a second one hurries nothing."""
+    told = threading.Event()
+    before = {one: signal.signal(one, lambda *_: told.set()) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield told
+    except BaseException:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+        raise
 
 
 def until_stopped(run: Callable[[], object]) -> None:

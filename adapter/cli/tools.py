@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 import click
 
 from adapter.activation import PolicyRefused
+from adapter.examination_house import File
 from adapter.facts import FactFinder
+from adapter.inspection import Inspection
 from adapter.records import Store
 from adapter.scheduling.lock import AlreadyWorking
 from adapter.settings import Server, Settings, SettingsError
+from adapter.vigilance import Log
 from connectors.contract import Connector, Keeper
 from policies.source import PolicyError
 
@@ -30,6 +33,10 @@ R = TypeVar("R")
 
 class Unavailable(Exception):
     """Something that this installation does not have; the text says how to get it."""
+
+
+class Tables(Store, Inspection, File, Protocol):
+    """The tables, as the commands use them."""
 
 
 class House(Protocol):
@@ -46,18 +53,18 @@ class House(Protocol):
     def start(self, *, worker: bool = True) -> None:
         """Begin."""
 
-    def stop(self) -> bool:
-        """End; False if something did not end in time."""
+    def stop(self, patience: float | None = None) -> bool:
+        """End within so many seconds, or what [worker] stop says; False if something did not end in time."""
 
 
 class WebServer(Protocol):
-    """A server that is about to run."""
+    """A server that takes connections."""
 
-    def run(self) -> None:
-        """Serve until closed, or until SystemExit or KeyboardInterrupt in this thread."""
+    def start(self) -> None:
+        """Begin to answer."""
 
-    def close(self) -> None:
-        """Stop taking requests."""
+    def stop(self, patience: float = 5.0) -> bool:
+        """Take no new connection, answer what has come, then hang up; False if some were left without an answer."""
 
 
 class Tools(Protocol):
@@ -75,7 +82,7 @@ class Tools(Protocol):
     def make_server(self, house: House, server: Server, opened: socket.socket) -> WebServer:
         """Put a house's application behind an open socket."""
 
-    def open_store(self, settings: Settings) -> Store:
+    def open_store(self, settings: Settings) -> Tables:
         """Open the tables, beside a process that works on them."""
 
     def finder(self, settings: Settings, store: Store) -> FactFinder:
@@ -93,8 +100,8 @@ class Tools(Protocol):
     def clock(self) -> datetime:
         """Return the machine's time."""
 
-    def log_to_stderr(self, level: str) -> None:
-        """Send the log to standard error."""
+    def log_to_stderr(self, settings: Log, level: str | None = None) -> None:
+        """Send the log to standard error; `level` instead of the settings' own."""
 
 
 config_option = click.option(

@@ -1,7 +1,8 @@
 """One process: the intake wakes worker threads directly, and a clock sleeps until the next look. No row is polled.
 
 A ticket is looked at by one thread at a time; what arrives meanwhile makes it due again. A lost wake-up would cost time
-only, because what is due stands in the tables and is found at the start.
+only, because what is due stands in the tables and is found at the start. While the database cannot be used one look a
+second tries it, and the others wait.
 """
 
 from __future__ import annotations
@@ -13,20 +14,24 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from adapter.journal import Journal
-from adapter.records import Store
+from adapter.records import Store, Unusable
+from adapter.scheduling.hold import PAUSE, Hold
+from adapter.scheduling.jump import Jumps
 from policies.model import TicketRef
 
 GLANCE = timedelta(milliseconds=500)
 """How often the clock checks whether another process (the command line) has written."""
 BREATH = timedelta(milliseconds=50)
 """How long the clock waits before it asks for more, when more is due than one answer holds."""
+_SHORTEST = timedelta(milliseconds=20)
+"""How long the clock sleeps at least, so that many looks that fall due one after the other are asked for together."""
 _BATCH = 500
 
 
 class Embedded:
     """Worker threads and a clock over one store. `look` does one ticket and returns when to look again.
 
-    `changed` is called when the database has changed, perhaps by another process.
+    `changed` is called when the database has changed, perhaps by another process. `ticking`: seconds, never going back.
     """
 
     def __init__(
@@ -37,12 +42,17 @@ class Embedded:
         now: Callable[[], datetime],
         threads: int = 4,
         changed: Callable[[], None] = lambda: None,
+        ticking: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._look = look
         self._journal = journal
         self._now = now
         self._changed = changed
+        self._ticking = ticking
+        self._jumps = Jumps(now, ticking)
+        self._looks, self._asking = Hold("looks", journal, now), Hold("clock", journal, now)
+        self._beat: float | None = None
         self._ready: deque[TicketRef] = deque()
         self._queued: set[TicketRef] = set()
         self._running: set[TicketRef] = set()
@@ -53,12 +63,15 @@ class Embedded:
         self._rescan = False
         self._more = False
         self._stopping = False
+        self._receives_only = False
         self._threads = [threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(threads)]
         self._threads.append(threading.Thread(target=self._watch, name="clock", daemon=True))
 
-    def start(self) -> None:
-        """Find what is due and begin."""
-        for thread in self._threads:
+    def start(self, *, worker: bool = True) -> None:
+        """Find what is due and begin; without `worker` another process does, and sees in the file what has come."""
+        self._receives_only = not worker
+        self._beat = self._ticking() if worker else None  # a first turn that never ends is to be seen, too
+        for thread in self._threads if worker else ():
             thread.start()
 
     def stop(self, patience: float = 10.0) -> bool:
@@ -77,6 +90,8 @@ class Embedded:
     def wake(self, ref: TicketRef) -> None:
         """This ticket is due now."""
         with self._turn:
+            if self._receives_only:
+                return
             if ref in self._running:
                 self._again.add(ref)
             else:
@@ -93,33 +108,52 @@ class Embedded:
         with self._turn:
             return not (self._ready or self._running)
 
+    def pulse(self) -> float:
+        """Return how many seconds ago the clock turned last; it does so once a second at least. 0 before the start."""
+        return self._ticking() - self._beat if self._beat is not None else 0.0
+
     # --- threads ------------------------------------------------------------------------------------------
     def _work(self) -> None:
         while (ref := self._take()) is not None:
             try:
                 due = self._look(ref)
-            except Exception as error:  # the database itself failed: try again, but not at once
+            except Unusable as error:
+                self._put_back(ref, str(error))
+            except Exception as error:  # a fault that the look itself could not deal with: try again, but not at once
                 self._journal.trouble("look.failed", error, ticket=str(ref))
-                due = self._now() + timedelta(seconds=1)
-            self._give_back(ref, due)
+                self._give_back(ref, self._now() + PAUSE)
+            else:
+                self._give_back(ref, due, done=True)
 
     def _take(self) -> TicketRef | None:
         with self._turn:
-            while not self._ready:
-                if self._stopping:
-                    return None
+            while not self._stopping:
+                if self._ready and self._may_try():
+                    ref = self._ready.popleft()
+                    self._queued.discard(ref)
+                    self._running.add(ref)
+                    return ref
                 self._turn.wait()
-            if self._stopping:
-                return None
-            ref = self._ready.popleft()
-            self._queued.discard(ref)
-            self._running.add(ref)
-            return ref
+        return None
 
-    def _give_back(self, ref: TicketRef, due: datetime | None) -> None:
+    def _may_try(self) -> bool:
+        return not self._looks.closed or not (self._running or self._looks.resting())
+
+    def _put_back(self, ref: TicketRef, reason: str) -> None:
+        """Nothing was stored: this ticket waits behind the others until the database can be used."""
+        with self._turn:
+            self._running.discard(ref)
+            self._again.discard(ref)
+            self._looks.failed(reason)
+            self._queue(ref)
+
+    def _give_back(self, ref: TicketRef, due: datetime | None, *, done: bool = False) -> None:
         now = self._now()
         with self._turn:  # in one go, so that a ticket is never seen neither waiting nor running
             self._running.discard(ref)
+            if done and self._looks.closed:
+                self._looks.succeeded()
+                self._turn.notify_all()
             if ref in self._again or (due is not None and due <= now):
                 self._again.discard(ref)
                 self._queue(ref)
@@ -142,20 +176,39 @@ class Embedded:
     def _watch(self) -> None:
         version = -1
         while not self._stopping:
+            asked, self._beat = True, self._ticking()
             try:
                 version = self._glance(version)
+                self._asking.succeeded()
+            except Unusable as error:
+                asked = False
+                self._asking.failed(str(error))
             except Exception as error:
+                asked = False
                 self._journal.trouble("clock.failed", error)
-            with self._tick:
-                if self._stopping or self._rescan:
-                    continue
+            with self._turn:
+                if self._looks.closed and not self._looks.resting():
+                    self._turn.notify()
+            self._beat = self._ticking()
+            self._sleep(asked)
+
+    def _sleep(self, asked: bool) -> None:
+        with self._tick:
+            if self._stopping:
+                return
+            if not asked:  # what was to be asked is still to be asked, but not in a hurry
+                self._rescan = True
+                self._tick.wait(PAUSE.total_seconds())
+            elif not self._rescan:
                 sleep = BREATH if self._more else GLANCE
                 if self._alarm is not None:
-                    sleep = min(sleep, max(self._alarm - self._now(), timedelta(0)))
+                    sleep = min(sleep, max(self._alarm - self._now(), _SHORTEST))
                 self._tick.wait(sleep.total_seconds())
 
     def _glance(self, version: int) -> int:
         """Queue what is due, if anything may be; return the version of the database that was seen."""
+        if jumped := self._jumps.seen():
+            self._journal.tell("clock.jumped", reason=jumped)
         now = self._now()
         found = self._store.changed()
         if found != version:

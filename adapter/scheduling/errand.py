@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from adapter.journal import Journal
+from adapter.records import Unusable
 
 _AGAIN = timedelta(seconds=5)
 """How long to wait after a failure of our own, such as a database that cannot be read."""
@@ -41,6 +42,15 @@ class Errand:
             self._thread.join(patience)
         return not self._thread.is_alive()
 
+    @property
+    def name(self) -> str:
+        """What it does."""
+        return self._thread.name
+
+    def ended(self) -> bool:
+        """Say whether it was started and has ended without being told to."""
+        return self._thread.ident is not None and not self._stopping and not self._thread.is_alive()
+
     def wake(self) -> None:
         """There may be something to do."""
         with self._turn:
@@ -49,20 +59,27 @@ class Errand:
 
     def _work(self) -> None:
         due: datetime | None = None
-        while self._wait(due):
+        began = self._now()
+        while self._wait(due, began):
+            began = self._now()
             try:
                 due = self._run()
+            except Unusable as error:  # a sentence says it better than a trace
+                self._journal.tell("errand.failed", errand=self.name, reason=str(error))
+                due = self._now() + _AGAIN
             except Exception as error:
-                self._journal.trouble("errand.failed", error, errand=self._thread.name)
+                self._journal.trouble("errand.failed", error, errand=self.name)
                 due = self._now() + _AGAIN
 
-    def _wait(self, due: datetime | None) -> bool:
-        """Sleep until it is due or woken; False if it is to stop."""
+    def _wait(self, due: datetime | None, seen: datetime) -> bool:
+        """Sleep until it is due or woken, or the clock is set back before a time seen; False if it is to stop."""
         with self._turn:
             while not (self._woken or self._stopping):
-                left = (due - self._now()).total_seconds() if due is not None else None
-                if left is not None and left <= 0:
+                now = self._now()
+                left = (due - now).total_seconds() if due is not None else None
+                if left is not None and (left <= 0 or now < seen):
                     break
+                seen = now
                 self._turn.wait(min(left, _LONGEST_SLEEP) if left is not None else None)
             self._woken = False
             return not self._stopping

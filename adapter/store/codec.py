@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from sqlalchemy import Row
 
+from adapter.records import CallState, StoredCall
 from connectors.contract import Call
 from policies.case import Case
 from policies.commands import Notice
@@ -66,3 +68,15 @@ def stamp(moment: datetime) -> float:
 def moment(stamped: float) -> datetime:
     """Return a stored instant."""
     return datetime.fromtimestamp(stamped, UTC)
+
+
+def stored_call(row: Row[Any]) -> StoredCall:
+    """Read a call's row."""
+    return StoredCall(
+        call=unpack_call(row.body),
+        state=CallState(row.state),
+        created_at=moment(row.created_at),
+        attempted_at=moment(row.attempted_at) if row.attempted_at else None,
+        attempts=row.attempts,
+        outcome=row.outcome,
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from adapter.records import Commit, StoredPolicy
@@ -15,6 +15,7 @@ from adapter.store import statements as st
 from adapter.store import tables as t
 from adapter.store.codec import moment, stamp, unpack_case, unpack_dict
 from adapter.store.connection import Database
+from adapter.store.troubles import once_more
 from policies.case import Case, Used
 from policies.commands import Mode
 from policies.model import Status, TicketRef
@@ -34,11 +35,14 @@ class Governance:
         self._watching: Connection | None = None
 
     # --- policies -----------------------------------------------------------------------------------------
+    @once_more
     def activate(self, revision: str, name: str, text: str, now: datetime) -> None:
         """Store a policy, make it the active one and every ticket it may concern due."""
         row = {"name": name, "text": text, "activated_at": stamp(now), "active": True}
         put = self._insert(t.policies).on_conflict_do_update(index_elements=["revision"], set_=row)
         with self.database.write() as connection:
+            self.database.patiently(connection)
+            self.database.turn_of(connection, "policies")
             before = connection.execute(st.ACTIVE).scalar()
             connection.execute(update(t.policies).values(active=False))
             connection.execute(put, {**row, "revision": revision})
@@ -105,11 +109,14 @@ class Governance:
         return (unpack_case(data) if data else None), (last.policy if last is not None else None)
 
     # --- modes and switches -------------------------------------------------------------------------------
+    @once_more
     def set_mode(self, site: str, mode: Mode, now: datetime) -> None:
         """Remember since when a site (`vendor/site`) works in this mode; if that is new, its tickets are due."""
         row = {"mode": mode.value, "since": stamp(now)}
         put = self._insert(t.modes).on_conflict_do_update(index_elements=["site"], set_=row)
         with self.database.write() as connection:
+            self.database.patiently(connection)
+            self.database.turn_of(connection, "modes")
             found = connection.execute(select(t.modes).where(t.modes.c.site == site)).one_or_none()
             if found is None or found.mode != mode.value or found.since > stamp(now):  # or the clock was ahead
                 connection.execute(put, {**row, "site": site})
@@ -124,9 +131,11 @@ class Governance:
         with self.database.write() as connection:
             connection.execute(put, {**row, "scope": scope})
 
+    @once_more
     def resume(self, scope: str, now: datetime) -> bool:
         """Allow writes again and make what was held due; False if nothing was paused there."""
         with self.database.write() as connection:
+            self.database.patiently(connection)
             connection.execute(update(t.moves).values(braking=False))  # who resumes has seen the moves so far
             gone = connection.execute(delete(t.switches).where(t.switches.c.scope == scope)).rowcount
             waiting = t.tickets.c.ref.in_(select(t.calls.c.ref).where(t.calls.c.open == text("true")))
@@ -154,24 +163,26 @@ class Governance:
         self.database.close()
 
     # --- for a look ---------------------------------------------------------------------------------------
-    def _governed(self, connection: Connection, site: str, now: datetime) -> Row[Any]:
+    def _governed(self, connection: Connection, site: str, now: datetime) -> Any:
         """Return the active policy, since when the site's mode, and its moves (see `statements.GOVERNED`)."""
         since = {"adopted_since": stamp(now - ADOPTION_WINDOW), "braking_since": stamp(now - BRAKE_WINDOW)}
-        return connection.execute(st.GOVERNED, {"site": site, **since}).one()
+        return st.GOVERNED.rows(connection, {"site": site, **since})[0]
 
     def _move(self, connection: Connection, site: str, commit: Commit) -> bool:
         """Count a move; False if it would go over a budget, or if somebody else has had the turn."""
         limit, budget, level = commit.adoptive_limit, commit.reserves, commit.moved_to
+        if limit is not None or budget is not None:  # counted and then added to: nobody may add in between
+            self.database.turn_of(connection, "moves")
         if limit is not None and self._governed(connection, site, commit.now).adoptive >= limit:
             return False
         if budget is not None and _used(connection, budget, commit.now).count >= budget.at_most:
             return False
         if level is not None:
-            turn = connection.execute(self._inserts.turn, {"site": site, "level": level, "taken": 1}).scalar_one()
+            turn = self._inserts.turn.scalar(connection, {"site": site, "level": level, "taken": 1})
             if commit.turn not in (None, turn - 1):
                 return False
         row = {"site": site, "at": stamp(commit.now), "adoptive": limit is not None, "braking": True}
-        connection.execute(st.MOVE, {**row, "ref": str(commit.ref), "level": level})
+        st.MOVE.change(connection, {**row, "ref": str(commit.ref), "level": level})
         return True
 
     def used(self, budgets: Sequence[LevelBudget], now: datetime) -> Mapping[int, Used]:
@@ -210,4 +221,4 @@ def _make_due(connection: Connection, which: ColumnElement[bool], now: datetime)
 
 def switches_in(connection: Connection) -> Mapping[str, str]:
     """Return what is paused, with the reasons."""
-    return {row.scope: row.reason for row in connection.execute(st.SWITCHES)}
+    return {row.scope: row.reason for row in st.SWITCHES.rows(connection, {})}

@@ -33,9 +33,10 @@ class Notices(Governance):
         return moment(at) if at is not None else None
 
     def begin_notice(self, stored: StoredNotice) -> bool:
-        """Store that a message is being sent; False if it was given up meanwhile."""
+        """Store that a message is being sent; False if it was given up meanwhile, or somebody else began it."""
+        ours = t.notices.c.open & (t.notices.c.attempts == stored.attempts - 1)
         with self.database.write() as connection:
-            return connection.execute(_ONE.where(t.notices.c.open), _changing(stored)).rowcount == 1
+            return connection.execute(_ONE.where(ours), _changing(stored)).rowcount == 1
 
     def end_notice(self, stored: StoredNotice) -> None:
         """Store what became of a message."""

@@ -7,54 +7,34 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, or_, select, update
 
-from adapter.records import CallState, Commit, Committed, Look, Receipt, StoredCall, Work
+from adapter.records import Commit, Committed, Look, StoredCall, Work
 from adapter.store import statements as st
 from adapter.store import tables as t
-from adapter.store.codec import moment, pack, pack_numbered, stamp, unpack_call, unpack_case, unpack_dict, unpack_event
+from adapter.store.codec import moment, pack, pack_numbered, stamp, stored_call, unpack_case, unpack_dict, unpack_event
+from adapter.store.copying import Copying
+from adapter.store.erasing import Erasing
+from adapter.store.gauges import Gauges
 from adapter.store.governance import switches_in
+from adapter.store.inspection import Inspecting
+from adapter.store.leading import Leading
+from adapter.store.load import Load
+from adapter.store.receiving import Receiving
+from adapter.store.retention import Letting
 from adapter.store.statements import READ_AT_ONCE
+from adapter.store.troubles import once_more
+from adapter.store.turn import Turn
 from adapter.store.watching import Watching, open_gaps
 from connectors.contract import Delivery
 from policies.model import Event, TicketRef
 
 
-class SqlStore(Watching):
+class SqlStore(Turn, Receiving, Leading, Gauges, Load, Erasing, Watching, Letting, Inspecting, Copying):
     """See `adapter.records.Store` for what each method promises."""
 
-    # --- in -----------------------------------------------------------------------------------------------
-    def receive(
-        self, delivery: Delivery, vendor_id: str | None, refs: Sequence[TicketRef], problem: str | None
-    ) -> Receipt:
-        """Keep a delivery once and mark its tickets due; committed when it returns."""
-        row = {
-            "vendor": delivery.vendor,
-            "site": delivery.site,
-            "vendor_id": vendor_id,
-            "received_at": stamp(delivery.received_at),
-            "headers": pack(delivery.headers),
-            "query": delivery.query,
-            "body": delivery.body,
-            "problem": problem,
-        }
-        with self.database.write() as connection:
-            number = connection.execute(self._inserts.delivery, row).scalar()
-            if number is None:
-                known = select(t.deliveries.c.row).where(
-                    t.deliveries.c.vendor == delivery.vendor,
-                    t.deliveries.c.site == delivery.site,
-                    t.deliveries.c.vendor_id == vendor_id,
-                )
-                return Receipt(row=connection.execute(known).scalar_one(), new=False)
-            if refs:
-                connection.execute(st.ARRIVAL, [{"delivery": number, "ref": str(ref)} for ref in refs])
-                at = stamp(delivery.received_at)
-                marks = [{"ref": str(ref), "due_at": at, "heard_at": at, "marks": 1} for ref in refs]
-                connection.execute(self._inserts.arrived, marks)
-        return Receipt(row=number, new=True)
-
     # --- whose turn ---------------------------------------------------------------------------------------
+    @once_more
     def mark_due(self, ref: TicketRef, now: datetime) -> None:
         """Make a ticket due now."""
         with self.database.write() as connection:
@@ -62,22 +42,22 @@ class SqlStore(Watching):
 
     def due(self, now: datetime, limit: int) -> Sequence[TicketRef]:
         """Return tickets that are due, the longest waiting first."""
-        found = select(t.tickets.c.ref).where(t.tickets.c.due_at <= stamp(now)).order_by(t.tickets.c.due_at)
         with self.database.read() as connection:
-            return [TicketRef.parse(ref) for ref in connection.execute(found.limit(limit)).scalars()]
+            found = st.DUE.rows(connection, {"now": stamp(now), "most": limit})
+        return [TicketRef.parse(row.ref) for row in found]
 
     def next_due(self, after: datetime) -> datetime | None:
         """Return when the next ticket falls due after an instant."""
-        found = select(func.min(t.tickets.c.due_at)).where(t.tickets.c.due_at > stamp(after))
         with self.database.read() as connection:
-            at = connection.execute(found).scalar()
+            at = st.NEXT_DUE.scalar(connection, {"after": stamp(after)})
         return moment(at) if at is not None else None
 
+    @once_more
     def postpone(self, ref: TicketRef, marks: int, until: datetime) -> None:
         """Look again later; nothing else changes. A delivery that arrived meanwhile makes it now."""
-        later = update(t.tickets).where(t.tickets.c.ref == str(ref), t.tickets.c.marks == marks)
+        values = {"this_ref": str(ref), "seen_marks": marks, "due_at": stamp(until)}
         with self.database.write() as connection:
-            connection.execute(later.values(due_at=stamp(until)))
+            st.POSTPONED.change(connection, values)
 
     def failed(self, work: Work, problem: str, until: datetime | None) -> None:
         """Count a look that ended in a fault of ours; without `until` only a delivery or a replay makes it due."""
@@ -93,9 +73,9 @@ class SqlStore(Watching):
         """Read all that a look starts from."""
         name, site = str(ref), f"{ref.vendor}/{ref.site}"
         with self.database.read() as connection:
-            row = connection.execute(st.TICKET, {"this_ref": name}).one_or_none()
-            found = connection.execute(st.UNREAD, {"this_ref": name}).all()
-            calls = connection.execute(st.OPEN_CALLS, {"this_ref": name}).all()
+            row = next(iter(st.TICKET.rows(connection, {"this_ref": name})), None)
+            found = st.UNREAD.rows(connection, {"this_ref": name})
+            calls = st.OPEN_CALLS.rows(connection, {"this_ref": name})
             gaps = open_gaps(connection, name)
             switches, governed = switches_in(connection), self._governed(connection, site, now)
         data = row.case if row else None
@@ -128,6 +108,7 @@ class SqlStore(Watching):
         with self.database.read() as connection:
             return frozenset(connection.execute(found).scalars())
 
+    @once_more
     def commit(self, commit: Commit) -> Committed:
         """Store one thought, unless the fence or a budget says no."""
         try:
@@ -151,27 +132,29 @@ class SqlStore(Watching):
         }
         if not commit.goes_on:  # a ticket whose writes fail has failed, whatever was decided
             values |= {"failures": 0, "trouble": None}
-        if connection.execute(st.THOUGHT, values).rowcount != 1:
+        if st.THOUGHT.change(connection, values) != 1:
             raise _Undone(Committed.FENCED)
-        if commit.moved_to is not None and not self._move(connection, site, commit):
-            raise _Undone(Committed.OVER_BUDGET)
         if commit.notices or commit.outdated:
             self._tell(connection, commit)
         if commit.events:
             rows = [{"ref": ref, "event": e.id, "at": stamp(e.at), "body": pack(e)} for e in commit.events]
-            connection.execute(self._inserts.event, rows)
+            self._inserts.event.change_each(connection, rows)
         self._deliveries_done(connection, commit)
         for stored in commit.calls:
             self._keep_call(connection, ref, stored)
         self._keep_gaps(connection, commit)
-        look = _keep_look(connection, ref, commit.look) if commit.look is not None else None
-        self._count_asked(connection, commit, look)
+        if commit.look is not None:
+            _keep_look(connection, ref, commit.look, commit.asked)
+        if commit.moved_to is not None and not self._move(connection, site, commit):  # late: others wait for its end
+            raise _Undone(Committed.OVER_BUDGET)
+        self._count_asked(connection, commit)
+        self._forget_texts(connection, commit)
 
     def _deliveries_done(self, connection: Connection, commit: Commit) -> None:
         numbers = [*commit.read, *commit.dead]
         if numbers:
             ref = str(commit.ref)
-            connection.execute(st.READ, [{"this_ref": ref, "this_delivery": number} for number in numbers])
+            st.READ.change_each(connection, [{"this_ref": ref, "this_delivery": number} for number in numbers])
         for number, problem in commit.dead.items():
             connection.execute(update(t.deliveries).where(t.deliveries.c.row == number).values(problem=problem))
         if commit.forget and numbers:
@@ -190,15 +173,16 @@ class SqlStore(Watching):
             "outcome": stored.outcome,
             "body": pack(stored.call),
         }
-        connection.execute(self._inserts.call, row)
+        self._inserts.call.change(connection, row)
 
 
-def _keep_look(connection: Connection, ref: str, look: Look) -> int:
-    row = {"ref": ref, "at": stamp(look.at), "policy": look.policy, "case_before": pack(look.case_before)}
+def _keep_look(connection: Connection, ref: str, look: Look, asked: int) -> None:
+    row: dict[str, Any] = {"ref": ref, "at": stamp(look.at), "policy": look.policy, "calls": asked}
     told = [event.id for event in look.decision.events]
     decision = replace(look.decision, events=())  # the events have rows of their own
-    row |= {"events": pack(told), "facts": pack_numbered(look.facts), "decision": pack(decision)}
-    return int(connection.execute(st.LOOK, row).scalar_one())
+    row |= {"case_before": pack(look.case_before), "events": pack(told)}
+    row |= {"facts": pack_numbered(look.facts), "decision": pack(decision)}
+    st.LOOK.change(connection, row)
 
 
 def _wanted_by_another(ref: str) -> ColumnElement[bool]:
@@ -225,16 +209,4 @@ def _delivery(ref: TicketRef, row: Row[Any]) -> Delivery:
         headers=unpack_dict(row.headers),
         query=row.query,
         row=row.row,
-    )
-
-
-def stored_call(row: Row[Any]) -> StoredCall:
-    """Read a call's row."""
-    return StoredCall(
-        call=unpack_call(row.body),
-        state=CallState(row.state),
-        created_at=moment(row.created_at),
-        attempted_at=moment(row.attempted_at) if row.attempted_at else None,
-        attempts=row.attempts,
-        outcome=row.outcome,
     )

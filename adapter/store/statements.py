@@ -8,9 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Double, Insert, Table, bindparam, case, exists, func, literal, select, text, true, update
+from sqlalchemy import (
+    Double,
+    Insert,
+    Integer,
+    Table,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    select,
+    text,
+    true,
+    update,
+)
 
 from adapter.store import tables as t
+from adapter.store.prepared import Prepared
 
 READ_AT_ONCE = 100
 """How many deliveries one look reads; a vendor that tells everything again must not fill the memory."""
@@ -18,27 +33,42 @@ READ_AT_ONCE = 100
 _THIS: Any = bindparam("this_ref")
 _SITE: Any = bindparam("site")
 
-# --- a look begins ------------------------------------------------------------------------------------------
-TICKET = select(t.tickets.c.revision, t.tickets.c.marks, t.tickets.c.case, t.tickets.c.failures).where(
-    t.tickets.c.ref == _THIS
+# --- whose turn ---------------------------------------------------------------------------------------------
+DUE = Prepared(
+    select(t.tickets.c.ref)
+    .where(t.tickets.c.due_at <= bindparam("now"))
+    .order_by(t.tickets.c.due_at)
+    .limit(bindparam("most", type_=Integer))
 )
-UNREAD = (
+NEXT_DUE = Prepared(select(func.min(t.tickets.c.due_at)).where(t.tickets.c.due_at > bindparam("after")))
+
+# --- a look begins ------------------------------------------------------------------------------------------
+TICKET = Prepared(
+    select(t.tickets.c.revision, t.tickets.c.marks, t.tickets.c.case, t.tickets.c.failures).where(
+        t.tickets.c.ref == _THIS
+    )
+)
+UNREAD = Prepared(
     select(t.deliveries)
     .join(t.arrivals, t.arrivals.c.delivery == t.deliveries.c.row)
     .where(t.arrivals.c.ref == _THIS, t.arrivals.c.read == text("false"))
     .order_by(t.deliveries.c.row)
     .limit(READ_AT_ONCE + 1)
 )
-OPEN_CALLS = select(t.calls).where(t.calls.c.ref == _THIS, t.calls.c.open == text("true")).order_by(t.calls.c.key)
-OPEN_GAPS = select(t.gaps.c.at, t.gaps.c.why).where(t.gaps.c.ref == _THIS, t.gaps.c.open == text("true"))
-SWITCHES = select(t.switches.c.scope, t.switches.c.reason)
+OPEN_CALLS = Prepared(
+    select(t.calls).where(t.calls.c.ref == _THIS, t.calls.c.open == text("true")).order_by(t.calls.c.key)
+)
+OPEN_GAPS = Prepared(select(t.gaps.c.at, t.gaps.c.why).where(t.gaps.c.ref == _THIS, t.gaps.c.open == text("true")))
+SWITCHES = Prepared(select(t.switches.c.scope, t.switches.c.reason))
 ACTIVE = select(t.policies.c.revision).where(t.policies.c.active == text("true"))
-GOVERNED = select(
-    ACTIVE.scalar_subquery().label("active"),
-    select(t.modes.c.since).where(t.modes.c.site == _SITE).scalar_subquery().label("mode_since"),
-    func.count().filter(t.moves.c.adoptive).label("adoptive"),
-    func.count().filter(t.moves.c.at > bindparam("braking_since"), t.moves.c.braking).label("lately"),
-).where(t.moves.c.site == _SITE, t.moves.c.at > bindparam("adopted_since"))
+GOVERNED = Prepared(
+    select(
+        ACTIVE.scalar_subquery().label("active"),
+        select(t.modes.c.since).where(t.modes.c.site == _SITE).scalar_subquery().label("mode_since"),
+        func.count().filter(t.moves.c.adoptive).label("adoptive"),
+        func.count().filter(t.moves.c.at > bindparam("braking_since"), t.moves.c.braking).label("lately"),
+    ).where(t.moves.c.site == _SITE, t.moves.c.at > bindparam("adopted_since"))
+)
 """One row: the active policy, since when the site's mode, its adoptive moves of the last hour, its moves lately."""
 
 # --- messages -----------------------------------------------------------------------------------------------
@@ -58,46 +88,65 @@ _due_unless_marked = case(
     (t.tickets.c.marks > bindparam("seen_marks"), bindparam("now", type_=Double)),
     else_=bindparam("next_look", type_=Double),
 )
-THOUGHT = (
+THOUGHT = Prepared(
     update(t.tickets)
     .where(t.tickets.c.ref == _THIS, t.tickets.c.revision == bindparam("seen_revision"))
     .values(revision=t.tickets.c.revision + 1, due_at=_due_unless_marked)
 )
 """Further columns are set too, such as `case`, because the values that it is run with have them."""
-READ = (
+READ = Prepared(
     update(t.arrivals)
     .where(t.arrivals.c.ref == _THIS, t.arrivals.c.delivery == bindparam("this_delivery"))
     .values(read=true())
 )
-LOOK = t.looks.insert().returning(t.looks.c.row)
-MOVE = t.moves.insert()
+LOOK = Prepared(t.looks.insert())
+_last_look = select(func.max(t.looks.c.row)).where(t.looks.c.ref == _THIS).scalar_subquery()
+ASKED_SINCE = Prepared(
+    update(t.looks).where(t.looks.c.row == _last_look).values(calls=t.looks.c.calls + bindparam("more"))
+)
+"""Requests after a look's commit, added to the ticket's last look."""
+POSTPONED = Prepared(update(t.tickets).where(t.tickets.c.ref == _THIS, t.tickets.c.marks == bindparam("seen_marks")))
+MOVE = Prepared(t.moves.insert())
 TURNS = select(t.turns.c.level, t.turns.c.taken).where(t.turns.c.site == _SITE)
-ARRIVAL = t.arrivals.insert()
+ARRIVAL = Prepared(t.arrivals.insert())
+COUNTED = ("calls", "changed", "missed", "ours", "outside")
+"""What is counted of a site's day."""
 
 
 class Inserts:
     """The statements that each database spells in its own way; `insert` is its own."""
 
     def __init__(self, insert: Callable[[Table], Any]) -> None:
-        self.delivery = insert(t.deliveries).on_conflict_do_nothing().returning(t.deliveries.c.row)
-        self.event: Insert = insert(t.events).on_conflict_do_nothing()
+        self.delivery = Prepared(insert(t.deliveries).on_conflict_do_nothing().returning(t.deliveries.c.row))
+        self.event = Prepared(insert(t.events).on_conflict_do_nothing())
         self.notice: Insert = insert(t.notices).on_conflict_do_nothing()
         turn = insert(t.turns)
         next_turn = {"taken": t.turns.c.taken + 1}
-        self.turn = turn.on_conflict_do_update(index_elements=["site", "level"], set_=next_turn).returning(
-            t.turns.c.taken
+        self.turn = Prepared(
+            turn.on_conflict_do_update(index_elements=["site", "level"], set_=next_turn).returning(t.turns.c.taken)
         )
         mark = insert(t.tickets)
         sooner = case((t.tickets.c.due_at < mark.excluded.due_at, t.tickets.c.due_at), else_=mark.excluded.due_at)
         self.mark: Insert = mark.on_conflict_do_update(
             index_elements=["ref"], set_={"due_at": sooner, "marks": t.tickets.c.marks + 1}
         )
-        self.arrived: Insert = mark.on_conflict_do_update(
-            index_elements=["ref"],
-            set_={"due_at": sooner, "marks": t.tickets.c.marks + 1, "heard_at": mark.excluded.heard_at},
+        self.arrived = Prepared(
+            mark.on_conflict_do_update(
+                index_elements=["ref"],
+                set_={"due_at": sooner, "marks": t.tickets.c.marks + 1, "heard_at": mark.excluded.heard_at},
+            )
         )
         call = insert(t.calls)
         changing = ("ref", "state", "open", "attempted_at", "attempts", "outcome", "body")
-        self.call: Insert = call.on_conflict_do_update(
-            index_elements=["key"], set_={name: call.excluded[name] for name in changing}
+        self.call = Prepared(
+            call.on_conflict_do_update(index_elements=["key"], set_={name: call.excluded[name] for name in changing})
         )
+        day = insert(t.days)
+        self.counted = {
+            what: Prepared(
+                day.on_conflict_do_update(
+                    index_elements=["site", "day"], set_={what: t.days.c[what] + day.excluded[what]}
+                )
+            )
+            for what in COUNTED
+        }

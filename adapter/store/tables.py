@@ -36,6 +36,12 @@ deliveries = Table(
     Column("problem", Text),
     UniqueConstraint("vendor", "site", "vendor_id"),
 )
+Index(
+    "deliveries_dead",
+    deliveries.c.row,
+    sqlite_where=deliveries.c.problem.is_not(None),
+    postgresql_where=deliveries.c.problem.is_not(None),
+)
 
 arrivals = Table(
     "arrivals",
@@ -67,6 +73,12 @@ tickets = Table(
     Column("trouble", Text),  # why it is not looked at any more until somebody replays it
 )
 Index("tickets_due", tickets.c.due_at)
+Index(
+    "tickets_stuck",
+    tickets.c.ref,
+    sqlite_where=tickets.c.trouble.is_not(None),
+    postgresql_where=tickets.c.trouble.is_not(None),
+)
 
 events = Table(
     "events",
@@ -94,6 +106,13 @@ calls = Table(
 Index(
     "calls_open", calls.c.ref, sqlite_where=calls.c.open == text("true"), postgresql_where=calls.c.open == text("true")
 )
+Index(
+    "calls_waiting",
+    calls.c.created_at,
+    sqlite_where=calls.c.open == text("true"),
+    postgresql_where=calls.c.open == text("true"),
+)
+Index("calls_of_ticket", calls.c.ref)
 
 looks = Table(
     "looks",
@@ -227,4 +246,54 @@ examinations = Table(
     Column("site", Text, primary_key=True),
     Column("at", Double, nullable=False),
     Column("body", Text, nullable=False),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("ref", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("said_by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    PrimaryKeyConstraint("ref", "key"),
+)
+
+pulses = Table(
+    "pulses",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),
+)
+
+# --- what several processes know together; one process alone keeps it in its memory and in a file -----------
+brakes = Table(
+    "brakes",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("until", Double),
+    Column("probe_until", Double),
+    Column("closed_at", Double),
+    Column("rest", Double, nullable=False),
+)
+
+paces = Table(
+    "paces",
+    metadata,
+    Column("row", _ROW, primary_key=True, autoincrement=True),
+    Column("site", Text, nullable=False),
+    Column("ticket", Text, nullable=False),
+    Column("at", Double, nullable=False),
+)
+Index("paces_of_site", paces.c.site, paces.c.at)
+Index("paces_of_ticket", paces.c.site, paces.c.ticket, paces.c.at)
+
+keepsakes = Table(
+    "keepsakes",
+    metadata,
+    Column("site", Text, primary_key=True),
+    Column("kept", LargeBinary, nullable=False),
 )

@@ -34,18 +34,19 @@ class Watching(Notices):
         row = {"site": site, "since": stamp(now), "watermark": stamp(now), "ask_from": stamp(now)}
         with self.database.write() as connection:
             connection.execute(self._insert(t.watches).values(**row).on_conflict_do_nothing())
-            return _watch(connection.execute(_watched(site)).one())
+            return watch_in(connection.execute(_watched(site)).one())
 
     def watch_of(self, site: str) -> Watch | None:
         """Return how far a site was compared, if it ever was watched."""
         with self.database.read() as connection:
             row = connection.execute(_watched(site)).one_or_none()
-        return _watch(row) if row is not None else None
+        return watch_in(row) if row is not None else None
 
     def compare(self, watch: Watch, found: Sequence[Changed], now: datetime) -> Sequence[Gap]:
         """Count changes and keep those that nobody told us; return the new ones. The watch moves in the same commit."""
         with self.database.write() as connection:
-            before = connection.execute(select(t.watches.c.watermark).where(t.watches.c.site == watch.site)).scalar()
+            watched = select(t.watches.c.watermark).where(t.watches.c.site == watch.site).with_for_update()
+            before = connection.execute(watched).scalar()
             compared, gaps = moment(before) if before is not None else watch.since, list[Gap]()
             compared = compared if compared <= now else watch.watermark  # our clock was ahead
             for gap in _gaps(connection, [item for item in found if item.at >= watch.since]):
@@ -80,7 +81,7 @@ class Watching(Notices):
             row = connection.execute(counted).one_or_none()
         if row is None:
             return Day(day=day, deliveries=deliveries)
-        numbers = {name: getattr(row, name) for name in ("calls", "changed", "missed", "ours", "outside")}
+        numbers = {name: getattr(row, name) for name in st.COUNTED}
         return Day(day=day, deliveries=deliveries, **numbers)
 
     def calls_of(self, ref: TicketRef) -> tuple[int, int]:
@@ -120,7 +121,7 @@ class Watching(Notices):
                     connection.execute(update(t.deliveries).where(letter).values(problem=None))
             mended = update(t.tickets).where(t.tickets.c.ref.in_(names)).values(failures=0, trouble=None)
             connection.execute(mended)
-            for name in names:
+            for name in sorted(names):
                 connection.execute(self._inserts.mark, {"ref": name, "due_at": stamp(now), "marks": 1})
         return len(names)
 
@@ -147,32 +148,29 @@ class Watching(Notices):
             this = (t.gaps.c.ref == str(gap.ref)) & (t.gaps.c.at == stamp(gap.at)) & (t.gaps.c.why == gap.why.value)
             connection.execute(update(t.gaps).where(this).values(open=False))
 
-    def _count_asked(self, connection: Connection, commit: Commit, look: int | None) -> None:
-        """Count a commit's requests, for its day and for the look they belong to: this one or the ticket's last."""
+    def _count_asked(self, connection: Connection, commit: Commit) -> None:
+        """Count a commit's requests, for its day and for the look they belong to: its own, or the ticket's last."""
         if not commit.asked:
             return
-        last = select(func.max(t.looks.c.row)).where(t.looks.c.ref == str(commit.ref)).scalar_subquery()
-        which = t.looks.c.row == (look if look is not None else last)
-        connection.execute(update(t.looks).where(which).values(calls=t.looks.c.calls + commit.asked))
+        if commit.look is None:  # a look of its own was stored with them
+            st.ASKED_SINCE.change(connection, {"this_ref": str(commit.ref), "more": commit.asked})
         site = f"{commit.ref.vendor}/{commit.ref.site}"
         self._count(connection, site, "calls", {_day(commit.now): commit.asked})
 
     def _keep_gap(self, connection: Connection, gap: Gap, now: datetime, *, due: bool = True) -> bool:
         """Keep a gap, each once; if it is to be filled, the ticket is due. False if it is known already."""
         row = {"ref": str(gap.ref), "at": stamp(gap.at), "why": gap.why.value, "found_at": stamp(now)}
-        put = self._insert(t.gaps).on_conflict_do_nothing()
-        if connection.execute(put, {**row, "open": gap.why in _OPENING}).rowcount != 1:
+        put = self._insert(t.gaps).on_conflict_do_nothing().returning(t.gaps.c.ref)
+        if connection.execute(put, {**row, "open": gap.why in _OPENING}).scalar() is None:
             return False
         if due and gap.why in _OPENING:
             connection.execute(self._inserts.mark, {"ref": str(gap.ref), "due_at": stamp(now), "marks": 1})
         return True
 
     def _count(self, connection: Connection, site: str, what: str, numbers: Mapping[date, int]) -> None:
-        nothing = dict.fromkeys(("calls", "changed", "missed", "ours", "outside"), 0)
         for day, number in numbers.items():
-            put = self._insert(t.days).values({**nothing, "site": site, "day": day.isoformat(), what: number})
-            more = {what: t.days.c[what] + number}
-            connection.execute(put.on_conflict_do_update(index_elements=["site", "day"], set_=more))
+            row = {**dict.fromkeys(st.COUNTED, 0), "site": site, "day": day.isoformat(), what: number}
+            self._inserts.counted[what].change(connection, row)
 
 
 _DEAD = (
@@ -184,7 +182,7 @@ _DEAD = (
 
 def open_gaps(connection: Connection, ref: str) -> tuple[Gap, ...]:
     """Return what makes the next look at a ticket fetch it."""
-    rows = connection.execute(st.OPEN_GAPS, {"this_ref": ref})
+    rows = st.OPEN_GAPS.rows(connection, {"this_ref": ref})
     return tuple(Gap(ref=TicketRef.parse(ref), at=moment(row.at), why=Why(row.why)) for row in rows)
 
 
@@ -196,7 +194,8 @@ def _watched(site: str) -> Select[Any]:
     return select(t.watches).where(t.watches.c.site == site)
 
 
-def _watch(row: Row[Any]) -> Watch:
+def watch_in(row: Row[Any]) -> Watch:
+    """Read a watch's row."""
     return Watch(
         site=row.site,
         since=moment(row.since),

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from flask import Blueprint, Response, jsonify
 
 
-def health(ready: Callable[[], bool], version: str) -> Blueprint:
-    """Make the routes that a load balancer or a person asks."""
+def health(unwell: Callable[[], Sequence[str]], refusing: Callable[[], Sequence[str]], version: str) -> Blueprint:
+    """Make the routes that a load balancer or a person asks; both callables return sentences, none if all is well."""
     routes = Blueprint("health", __name__)
 
     @routes.get("/healthz")
     def alive() -> Response:
-        """Say that the process answers."""
-        return jsonify(status="ok", version=version)
+        """Say whether this process works; if not, it is to be started anew."""
+        reasons = list(unwell())
+        return _answer(jsonify(status="unwell" if reasons else "ok", version=version, reasons=reasons), reasons)
 
     @routes.get("/readyz")
     def whether_ready() -> Response:
-        """Say whether deliveries are taken."""
-        response = jsonify(ready=ready())
-        response.status_code = 200 if ready() else 503
-        return response
+        """Say whether deliveries are taken; if not, nothing is to be started anew."""
+        reasons = list(refusing())
+        return _answer(jsonify(ready=not reasons, reasons=reasons), reasons)
 
     return routes
+
+
+def _answer(response: Response, reasons: Sequence[str]) -> Response:
+    response.status_code = 503 if reasons else 200
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from adapter.intake import Intake
 from adapter.journal import Journal
+from adapter.pressure import Refused
 from adapter.sites import Sites
 from connectors.contract import BadSignature, Delivery, TryLater
 
@@ -50,6 +51,9 @@ def hooks(
         except TryLater as error:
             journal.tell("delivery.alarm", site=post.scope, reason=str(error))
             return _answer(503, str(error))
+        except Refused as error:
+            journal.tell("delivery.refused", site=post.scope, reason=str(error))
+            return _answer(503, "No delivery can be taken now; please send this again.")
         except Exception as error:  # it could not be kept, so it must not be thanked for
             journal.trouble("delivery.failed", error, site=post.scope)
             return _answer(503, "The delivery could not be stored; please send it again.")

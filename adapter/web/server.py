@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import socket
-from typing import Protocol
+import threading
+import time
+from typing import Any
 
 from flask import Flask
+from waitress import wasyncore
 from waitress.server import create_server
 
 from adapter.settings import Server
@@ -25,26 +28,76 @@ def listen(server: Server) -> socket.socket:
     return opened
 
 
-class WebServer(Protocol):
-    """A server that is about to run."""
+class WebServer:
+    """Answers in threads of its own from `start` to `stop`; or in this thread, with `run`."""
+
+    def __init__(self, made: Any) -> None:
+        self._made = made  # waitress' own; its published types are not those it has
+        self._thread = threading.Thread(target=made.run, name="server", daemon=True)
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
 
     def run(self) -> None:
-        """Serve until closed, or until SystemExit or KeyboardInterrupt in this thread."""
+        """Serve in this thread until SystemExit or KeyboardInterrupt."""
+        self._made.run()
 
-    def close(self) -> None:
-        """Stop taking requests."""
+    def stop(self, patience: float = 5.0) -> bool:
+        """Take no new connection, answer what has come, then hang up; False if some were left without an answer."""
+        ends = time.monotonic() + patience
+        if self._thread.ident is None:
+            self._made.close()
+            return True
+        self._made.trigger.pull_trigger(self._close_the_door)
+        answered = self._finish(ends)
+        self._made.trigger.pull_trigger(self._hang_up)
+        self._thread.join(max(_LAST_WORDS, ends - time.monotonic()))
+        self._made.task_dispatcher.set_thread_count(0)
+        return answered
+
+    def _close_the_door(self) -> None:
+        """Let in who has knocked already, and nobody else. Runs in the server's own thread."""
+        before = -1
+        while before != (before := len(self._made.active_channels)):
+            self._made.handle_accept()
+        self._made.accepting = False
+        self._made.del_channel()
+        self._made.socket.close()
+
+    def _finish(self, ends: float) -> bool:
+        """Wait until nothing was to be answered for a moment: a request may be on its way to us."""
+        quiet_since, pause = time.monotonic(), threading.Event()
+        while (now := time.monotonic()) < ends:
+            if any(
+                channel.requests or channel.total_outbufs_len for channel in list(self._made.active_channels.values())
+            ):
+                quiet_since = now
+            elif now - quiet_since >= _QUIET:
+                return True
+            pause.wait(0.02)
+        return False
+
+    def _hang_up(self) -> None:
+        wasyncore.close_all(self._made._map)
+
+
+_QUIET, _LAST_WORDS = 0.2, 0.5
+"""Seconds."""
 
 
 def make_server(app: Flask, server: Server, opened: socket.socket) -> WebServer:
-    """Put an application behind an open socket."""
-    made: WebServer = create_server(
+    """Put an application behind an open socket, which takes connections from now on."""
+    made = create_server(
         app,
         sockets=[opened],
         threads=server.threads,
         ident=None,
-        channel_timeout=30,
-        connection_limit=1000,  # slow senders hold connections; a buffering proxy in front holds them better
+        channel_timeout=15,
+        cleanup_interval=5,
+        connection_limit=500,  # slow senders hold connections; a buffering proxy in front holds them better
+        max_request_header_size=32 * 1024,
         max_request_body_size=server.body_limit * 2,  # Flask answers 413 above the limit itself
         clear_untrusted_proxy_headers=True,
     )
-    return made
+    return WebServer(made)

@@ -59,6 +59,7 @@ CONNECTOR = Connector(
     plan=writeback.plan,
     check_target=writeback.check_target,
     connect=_connect,
+    no_way_back=writeback.NO_WAY_BACK,
     consent=consent,
     as_admin=_as_admin,
     set_up=_set_up,

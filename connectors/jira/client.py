@@ -64,8 +64,9 @@ class JiraClient:
         self._site = site
         self._account = site.account or site.settings.account
         settings = settings_of(site)
-        tokens, pace = Tokens(site, keeper, clock, now), settings.pace(clock)
-        self.line = line = Line(site, tokens, pace, partial(_dial, settings), sleep, lambda: self._discovery.site())
+        tokens, self.pace = Tokens(site, keeper, clock, now), settings.pace(clock)
+        dial = partial(_dial, settings)
+        self.line = line = Line(site, tokens, self.pace, dial, sleep, lambda: self._discovery.site())
         self._discovery = Discovery(site, line.ask, clock)
         self._directory = Directory(site, line.ask, clock, self._discovery.surely)
         self._workflow = Workflow(self._ask, self._move)

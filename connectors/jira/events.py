@@ -19,10 +19,12 @@ from connectors.jira.promises import held_up, is_blocking
 from connectors.jira.settings import in_project
 from connectors.jira.values import identity, issue_id, mapping, moment, plain, written
 from connectors.site import Site
-from policies.model import Actor, Comment, Event, Kind, Role, Ticket, TicketRef, ticket_from
+from policies.model import WHOLE_TICKET, Actor, Comment, Event, Kind, Role, Ticket, TicketRef, ticket_from
 
 _SAID = frozenset({"comment_created", "comment_updated"})
 _INSTANT = timedelta(milliseconds=1)
+DESCRIPTION = "description"
+"""The id of the requester's first message, which is no comment at Jira."""
 
 
 def read_event(delivery: Delivery, body: Mapping[str, Any], site: Site, ref: TicketRef) -> tuple[Event, ...]:
@@ -84,6 +86,7 @@ def said(
         received_at=received_at,
         actor=actor(who or raw.get("author"), site, fields),
         comment=found,
+        erases=found.id if edited else None,  # Jira knows no redaction: who takes words back writes the comment anew
     )
 
 
@@ -105,15 +108,19 @@ def opened_with(
         at=made,
         received_at=received_at,
         actor=who,
-        comment=Comment(id="description", text=text, public=True),
+        comment=Comment(id=DESCRIPTION, text=text, public=True),
         ticket=ticket_from(ref, made, {"created_at": made}),  # heard before all else, it is still no reply
     )
 
 
 def _status_changed(body: Mapping[str, Any]) -> bool:
-    items = changelog_in(body).get("items")
+    return _changes(changelog_in(body), "status")
+
+
+def _changes(changelog: Mapping[str, Any], field: str) -> bool:
+    items = changelog.get("items")
     told = map(mapping, items if isinstance(items, list) else ())
-    return any("status" in (item.get("fieldId"), item.get("field")) for item in told)
+    return any(field in (item.get("fieldId"), item.get("field")) for item in told)
 
 
 def _may_command(spoken: Event) -> bool:
@@ -145,12 +152,13 @@ class _Reading:
         if self.name == "jira:issue_created":
             return self._created()
         if self.name == "jira:issue_deleted":
-            return (self._make(Kind.DELETED, who=self._actor()),)
+            return (self._make(Kind.DELETED, who=self._actor(), erases=WHOLE_TICKET),)
         if self.name == "jira:issue_updated":
             return self._updated()
         if not self.name:
             return (self._make(Kind.CHANGED if self.ticket else Kind.TOUCHED),)
-        return (self._make(Kind.NOTED, self._noted()),)
+        withdrawn = identity(self.comment.get("id")) if self.name == "comment_deleted" else None
+        return (self._make(Kind.NOTED, self._noted(), erases=withdrawn),)
 
     def _created(self) -> tuple[Event, ...]:
         born = self._make(Kind.CREATED, f"created:{self.ref.id}", who=self._actor())
@@ -170,6 +178,7 @@ class _Reading:
             f"changelog:{number}" if number else "",
             who=self._actor(),
             changes=changes_of(changelog, self.fields, self.site),
+            erases=DESCRIPTION if _changes(changelog, DESCRIPTION) else None,
         )
         return (changed, spoken) if spoken else (changed,)
 
@@ -179,7 +188,7 @@ class _Reading:
             return self._make(Kind.NOTED)
         if not self.fields or _may_command(spoken):
             # Data Center does not say who can read it, and first not even on which issue it is: only a fetch tells
-            return self._make(Kind.TOUCHED, f"touched:{spoken.id}", who=spoken.actor)
+            return self._make(Kind.TOUCHED, f"touched:{spoken.id}", who=spoken.actor, erases=spoken.erases)
         return spoken
 
     def _said(self) -> Event | None:

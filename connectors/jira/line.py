@@ -47,7 +47,7 @@ class Line:
         """`dial` opens the SDK for an address; `maps` returns the site with ids, by which refusals are understood."""
         self.cloud = settings_of(site).cloud
         self._site, self._dial, self._sleep = site, dial, sleep
-        self._tokens, self._pace = tokens, pace
+        self._tokens, self.pace = tokens, pace
         self._maps = maps or (lambda: site)
         self._mine = threading.local()
         self._sessions: list[requests.Session] = []
@@ -79,9 +79,9 @@ class Line:
         """
         more = {} if body is _NO_BODY else {"json": body}
         if writes_to is None:
-            self._pace.ask()
+            self.pace.ask()
         else:
-            self._pace.write(writes_to)
+            self.pace.write(writes_to)
         try:
             try:
                 return self._sent(method, path, params, more)
@@ -150,7 +150,7 @@ class Line:
 
     def _heard(self, response: requests.Response, *_: object, **__: object) -> None:
         about = _WRITTEN.search(response.request.path_url) if response.request.method != "GET" else None
-        self._pace.heard(response.headers, datetime.now(UTC), about[1] if about else None)
+        self.pace.heard(response.headers, datetime.now(UTC), about[1] if about else None)
 
 
 def issue_path(ref: TicketRef) -> str:

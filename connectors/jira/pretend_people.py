@@ -64,11 +64,12 @@ class People:
             said |= {"body": text, "updated": self.site.stamp()}
             self.herald.rewrote(issue, said)
 
-    def agent_deletes_comment(self, ticket: str) -> None:
-        """An agent deletes the newest comment."""
+    def agent_deletes_comment(self, ticket: str, said: str | None = None) -> None:
+        """An agent deletes the comment that says this; the newest if nothing is said."""
         with self._lock:
             issue = self.site.find(ticket)
-            self.herald.withdrew(issue, self.site.remove(issue, issue["comments"][-1]["id"]))
+            found = next(one for one in reversed(issue["comments"]) if said in (None, one["body"]))
+            self.herald.withdrew(issue, self.site.remove(issue, found["id"]))
 
     def agent_changes(self, ticket: str, *, who: str = AGENT, **fields: Any) -> None:
         """An agent changes fields: status, priority, group, assignee, tags, level."""

@@ -22,6 +22,11 @@ from policies.model import JSON, Named, Ticket
 EDIT, TRANSITION, LINK, WATCH, COMMENT = "edit_issue", "transition", "link_issue", "watch", "internal_comment"
 MARKER = "stepladder"
 """The issue property that says which call was the last one."""
+NO_WAY_BACK = (
+    "A transition is not undone: the status stays as it is.",
+    "An issue that was opened and linked stays, and watchers stay.",
+    "A priority can be changed and never taken away: an issue that had none keeps the one it has.",
+)
 HIGHEST_LEVEL = 9
 
 _AIMS = frozenset({"assignee", "pool", "field", "transition", "linked_issue", "watchers"})

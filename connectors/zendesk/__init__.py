@@ -9,7 +9,7 @@ from connectors.zendesk.settings import ZendeskSettings
 from connectors.zendesk.setup import as_admin, set_up
 from connectors.zendesk.tokens import consent
 from connectors.zendesk.webhook import delivery_id, read, tickets, verify
-from connectors.zendesk.writeback import check_target, plan
+from connectors.zendesk.writeback import NO_WAY_BACK, check_target, plan
 
 CONNECTOR = Connector(
     vendor="zendesk",
@@ -22,6 +22,7 @@ CONNECTOR = Connector(
     plan=plan,
     check_target=check_target,
     connect=connect,
+    no_way_back=NO_WAY_BACK,
     as_admin=as_admin,
     consent=consent,
     set_up=set_up,

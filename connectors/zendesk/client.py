@@ -65,7 +65,7 @@ class ZendeskClient:
         self._site = site
         self._settings = cast(ZendeskSettings, site.settings)
         self._sleep = sleep
-        self._line = line
+        self._line, self.pace = line, line.pace
         self._directory = Directory(self._line.pages, clock=clock)
         self._discovery = Discovery(self._directory, site, self._settings, clock)
         self._changes = Changes(self._line, site.vendor, site.name, clock)

@@ -25,7 +25,7 @@ from connectors.zendesk.picture import (
     status_word,
     ticket_id,
 )
-from policies.model import Actor, Change, Comment, Event, Kind, Role, Ticket, TicketRef
+from policies.model import WHOLE_TICKET, Actor, Change, Comment, Event, Kind, Role, Ticket, TicketRef
 
 Read = Callable[[object], str | None]
 _CUSTOM_STATUS = "custom_status_changed"
@@ -51,7 +51,8 @@ _NOT_SHOWN = {"task_due_at_changed": "due_at", "problem_link_changed": "problem_
 """Changes of fields that a webhook's picture of the ticket leaves out, and what the API calls these."""
 _GONE = frozenset({"soft_deleted", "permanently_deleted", "marked_as_spam"})
 _ABOUT_PROMISES = frozenset({"next_sla_breach_changed", "sla_policy_changed"})
-_ABOUT_A_COMMENT = frozenset({"comment_made_private", "comment_redacted", "attachment_redacted_from_comment"})
+_REDACTED = frozenset({"comment_redacted", "attachment_redacted_from_comment"})
+_ABOUT_A_COMMENT = _REDACTED | {"comment_made_private"}
 
 
 def read_envelope(delivery: Delivery, body: Mapping[str, Any], kind: str, site: Site, ref: TicketRef) -> Event:
@@ -116,13 +117,15 @@ class _Reading:
             return self._changed(self._field())
         if self.what in _ABOUT_A_COMMENT:
             about = identity(mapping(self.said, "comment").get("id"))
-            return self._make(Kind.NOTED, changes=(Change(field=self.what, after=about),))
+            erases = (about or WHOLE_TICKET) if self.what in _REDACTED else None
+            return self._make(Kind.NOTED, changes=(Change(field=self.what, after=about),), erases=erases)
         if (
             self.what in _ABOUT_PROMISES
         ):  # nobody documents what they say; that they came makes the old promise doubtful
             return self._make(Kind.NOTED, changes=(Change(field=self.what),))
-        plain_kinds = {"created": Kind.CREATED, "undeleted": Kind.RESTORED, **dict.fromkeys(_GONE, Kind.DELETED)}
-        return self._make(plain_kinds.get(self.what, Kind.NOTED))
+        if self.what in _GONE:
+            return self._make(Kind.DELETED, erases=WHOLE_TICKET)
+        return self._make({"created": Kind.CREATED, "undeleted": Kind.RESTORED}.get(self.what, Kind.NOTED))
 
     def _make(self, kind: Kind, who: Actor | None = None, fact: str = "", **more: Any) -> Event:
         sequence = mapping(mapping(self.said, "meta"), "sequence")

@@ -50,7 +50,7 @@ class Line:
         self._site = site
         self._api = f"{site.settings.url}/api/v2"
         self._tokens = tokens
-        self._pace = pace
+        self.pace = pace
         self._now = now
         self._mine = threading.local()
         self._sessions: list[requests.Session] = []
@@ -64,7 +64,7 @@ class Line:
     def get(self, path: str, expected: str, *, about_ticket: bool = True, **params: Any) -> Mapping[str, Any]:
         """Read something; `expected` is the key without which it is another answer. Raises TryLater or Refused."""
         try:
-            self._pace.ask()
+            self.pace.ask()
             answer = self.asking(
                 lambda: self.session().get(f"{self._api}/{path}", params=params, timeout=self.timeout).json(),
                 about_ticket,
@@ -78,7 +78,7 @@ class Line:
 
     def may_write(self, ticket: str) -> None:
         """Count one write to a ticket. Raises TryLater, with nothing sent, where one more would break a limit."""
-        self._pace.write(ticket)
+        self.pace.write(ticket)
 
     def put(self, path: str) -> None:
         """Do something that is said by its address alone."""
@@ -132,7 +132,7 @@ class Line:
 
     def _seen(self, response: requests.Response, *_: object, **__: object) -> None:
         about = _WRITTEN.search(response.request.path_url) if response.request.method != "GET" else None
-        self._pace.heard(response.headers, self._now(), about[1] if about else None)
+        self.pace.heard(response.headers, self._now(), about[1] if about else None)
         len(response.content)  # read it, so that the connection can be used again whatever `judge` says
         warned = "".join(_IGNORED.findall(response.headers.get("x-zendesk-api-warn", "")))
         keys = [key for key in _KEY.findall(warned) if key != "ticket.id"]

@@ -32,7 +32,8 @@ SUBSCRIPTIONS = frozenset(
         "custom_field_changed", "custom_status_changed", "group_assignment_changed", "agent_assignment_changed",
         "requester_changed", "organization_changed", "form_changed", "brand_changed", "problem_link_changed",
         "task_due_at_changed", "next_sla_breach_changed", "sla_policy_changed", "comment_redacted",
-        "comment_made_private", "merged", "soft_deleted", "permanently_deleted", "marked_as_spam", "undeleted",
+        "attachment_redacted_from_comment", "comment_made_private", "merged", "soft_deleted", "permanently_deleted",
+        "marked_as_spam", "undeleted",
     )
 )  # fmt: skip
 """The events that Stepladder reads. https://developer.zendesk.com/api-reference/webhooks/event-types/ticket-events/"""

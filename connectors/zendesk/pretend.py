@@ -142,6 +142,12 @@ class Account:
         ticket.deleted_at = saves.seconds(self.clock())
         self._tell(ticket, actor, [("soft_deleted", {})])
 
+    def redact(self, ticket: PretendTicket, actor: int, said: str | None) -> None:
+        """Blacken the newest comment, or the newest that says this."""
+        found = next(one for one in reversed(ticket.comments) if said in (None, one["body"]))
+        found |= dict.fromkeys(("body", "html_body", "plain_body"), "▇" * len(found["body"]))
+        self._tell(ticket, actor, [("comment_redacted", {"comment": {"id": str(found["id"])}})])
+
     def restore(self, ticket: PretendTicket, actor: int) -> None:
         """Bring a deleted ticket back."""
         self.tickets[ticket.id] = self.deleted.pop(ticket.id)

@@ -65,6 +65,11 @@ class People:
         with self._lock:
             next(p for p in self.account.people.values() if p.name == agent).suspended = True
 
+    def agent_redacts_comment(self, ticket: str, said: str | None = None) -> None:
+        """An agent blackens for ever the comment that says this; the newest if nothing is said."""
+        with self._lock:
+            self.account.redact(self._kept(ticket), ROBIN, said)
+
     def agent_deletes(self, ticket: str) -> None:
         """An agent deletes the ticket."""
         with self._lock:

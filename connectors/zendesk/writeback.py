@@ -15,6 +15,11 @@ _KEYS = ("group", "assignee", "assign", "from", "followers")
 _PICKS = ("least_busy", "round_robin")
 _PLACES = ("group", "assignee", "pool")
 """The parts that say whose a ticket is."""
+NO_WAY_BACK = (
+    "A priority can be changed and never taken away: a ticket that had none keeps the one it has.",
+    "The status New never comes back: a new ticket that somebody was given stays open.",
+    "A group can be changed and never taken away, and followers stay.",
+)
 
 
 def plan(command: Command, ticket: Ticket, site: Site) -> tuple[Call, ...]:

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message
 from email.policy import SMTP
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +27,7 @@ from adapter.messenger import Messenger
 from adapter.missed import Missed
 from adapter.on_call import Schedule
 from adapter.outbox import Outbox
+from adapter.pressure import Pressure
 from adapter.reconcile import Reconciler
 from adapter.sections import Mail
 from adapter.shelf import Shelf
@@ -141,6 +141,7 @@ def _event(told: Mapping[str, Any], ref: TicketRef, site: Site) -> Event:
         ticket=_picture(told["ticket"], ref, at) if "ticket" in told else None,
         siblings=told.get("siblings", False),
         merged_into=told.get("into"),
+        erases=told.get("erases"),
     )
 
 
@@ -295,6 +296,7 @@ class Bench:
     vendor: Vendor
     journal: Journal
     intake: Intake
+    pressure: Pressure
     reconciler: Reconciler
     clock: Clock
     told: list[tuple[str, dict[str, object]]]
@@ -393,10 +395,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlStore]:
-    database = Database(f"sqlite:///{tmp_path / 'stepladder.db'}")
-    database.migrate()
-    store = SqlStore(database)
+def store(any_database: str) -> Iterator[SqlStore]:
+    store = SqlStore(Database(any_database))
     yield store
     store.close()
 
@@ -447,10 +447,12 @@ def build_bench(store: SqlStore, clock: Clock, told: list[tuple[str, dict[str, o
         reconciler = Reconciler(
             store, sites, Shelf(store.policy_text), outbox, journal, finder, clock, lambda: rung.append(1)
         )
+        pressure = Pressure(store, journal, clock, 20_000, 8, lambda: clock().timestamp())
         bench = Bench(
+            pressure=pressure,
             store=store, post=post, sites=sites, vendor=vendor, journal=journal, clock=clock, told=told, woken=woken,
-            intake=Intake(store, journal, woken.append), reconciler=reconciler, messenger=messenger, finder=finder,
-            rung=rung, missed=Missed(store, sites, journal, clock, woken.append, ROUNDS),
+            intake=Intake(store, journal, woken.append, pressure), reconciler=reconciler, messenger=messenger,
+            finder=finder, rung=rung, missed=Missed(store, sites, journal, clock, woken.append, ROUNDS),
         )  # fmt: skip
         parsed = parse(policy)
         store.set_mode(post.scope, mode, clock())

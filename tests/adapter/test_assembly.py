@@ -159,7 +159,7 @@ def test_another_name_for_the_file_is_the_same_file(settings: Settings, tmp_path
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        (lambda file: file.write_bytes(b"not a database at all" * 400), "the database cannot be used"),
+        (lambda file: file.write_bytes(b"not a database at all" * 400), "is damaged"),
         (lambda file: newer(file), "of a newer Stepladder"),
     ],
     ids=["another file", "a newer schema"],

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from adapter.brakes import Brake, Resting
+from adapter.store.braking import StoredRest
+from adapter.store.connection import Database
 from connectors.contract import TryLater
 
 NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
@@ -16,9 +19,15 @@ def after(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-@pytest.fixture
-def brake() -> Brake:
-    return Brake(spread=lambda least, most: least)
+@pytest.fixture(params=["in memory", "in the database"])
+def brake(request: pytest.FixtureRequest) -> Iterator[Brake]:
+    """What holds in one process holds where all share what is known."""
+    if request.param == "in memory":
+        yield Brake(spread=lambda least, most: least)
+        return
+    database = Database(request.getfixturevalue("any_database"))
+    yield Brake(spread=lambda least, most: least, knowledge=StoredRest(database, "site acme"))
+    database.close()
 
 
 def test_at_first_everybody_may_go(brake: Brake) -> None:

@@ -37,7 +37,7 @@ def client(bench: Bench, door: Door) -> Iterator[FlaskClient]:
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = 2000
     app.register_blueprint(hooks(bench.intake, bench.sites, bench.journal, bench.clock, lambda: door.open))
-    app.register_blueprint(health(lambda: door.open, "1.2.3"))
+    app.register_blueprint(health(lambda: [], lambda: [] if door.open else ["starting or stopping"], "1.2.3"))
     with app.test_client() as client:
         yield client
 
@@ -96,16 +96,24 @@ def test_clocks_that_disagree_raise_the_alarm(client: FlaskClient, bench: Bench)
     assert len(bench.said("delivery.alarm")) == 1
 
 
+SPOILING = "CREATE TRIGGER spoiling BEFORE INSERT ON arrivals BEGIN SELECT RAISE(ABORT, 'arrivals'); END"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "event"),
+    [("DROP TABLE arrivals", "delivery.refused"), (SPOILING, "delivery.failed")],
+    ids=["the database cannot be used", "a fault of ours"],
+)
 def test_what_cannot_be_stored_is_not_thanked_for(
-    client: FlaskClient, bench: Bench, caplog: pytest.LogCaptureFixture
+    client: FlaskClient, bench: Bench, caplog: pytest.LogCaptureFixture, spoil: str, event: str
 ) -> None:
     with bench.store.database.write() as connection:
-        connection.exec_driver_sql("DROP TABLE arrivals")
+        connection.exec_driver_sql(spoil)
     with caplog.at_level(logging.CRITICAL):
         answer = client.post(PATH, data=BODY, headers=PROOF)
     assert comes_back(answer)
     assert "arrivals" not in answer.text
-    assert bench.said("delivery.failed")
+    assert bench.said(event)
 
 
 def test_only_posts(client: FlaskClient) -> None:
@@ -114,7 +122,7 @@ def test_only_posts(client: FlaskClient) -> None:
 
 def test_alive_and_ready(client: FlaskClient, door: Door) -> None:
     door.open = False
-    assert client.get("/healthz").json == {"status": "ok", "version": "1.2.3"}
+    assert client.get("/healthz").json == {"status": "ok", "version": "1.2.3", "reasons": []}
     assert client.get("/readyz").status_code == 503
     door.open = True
     assert client.get("/readyz").status_code == 200

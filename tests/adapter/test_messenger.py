@@ -472,7 +472,7 @@ mode = "act"
 
 
 def test_a_process_that_is_killed_while_it_sends_sends_again_and_nobody_gets_it_a_third_time(
-    store: Any, mail_server: Any, tmp_path: Path, until: Any
+    store: Any, any_database: str, mail_server: Any, tmp_path: Path, until: Any
 ) -> None:
     ref = TicketRef(vendor="zendesk", site="acme", id="7")
     now = datetime.now(UTC)
@@ -486,7 +486,8 @@ def test_a_process_that_is_killed_while_it_sends_sends_again_and_nobody_gets_it_
     (tmp_path / "policy.yaml").write_text(dump(policy))
     store.activate(policy.revision, policy.name, dump(policy), now)
     keep(store, "zendesk/acme", Examined(at=now, policy=policy.revision, findings=()))  # so the site may act
-    (tmp_path / "stepladder.toml").write_text(SERVED.format(port=mail_server.port))
+    served = f'database = "{any_database}"\n{SERVED}'
+    (tmp_path / "stepladder.toml").write_text(served.format(port=mail_server.port))
     environ = {k: v for k, v in os.environ.items() if not k.startswith("STEPLADDER")}
     environ |= {"STEPLADDER_ACME_OAUTH_TOKEN": "t", "STEPLADDER_ACME_WEBHOOK_SECRETS": "s"}
     root = Path(__file__).parents[2]

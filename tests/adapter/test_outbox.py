@@ -13,6 +13,7 @@ import pytest
 from adapter.outbox import in_order
 from adapter.records import CallState, StoredCall
 from adapter.salvage import without
+from adapter.visit import FRESH
 from connectors.contract import Call, Refused, TryLater
 from policies.commands import Line, Note, Span
 
@@ -330,7 +331,11 @@ def test_the_attempts_are_counted_and_the_last_reason_is_kept(urgent: Bench) -> 
 
 # --- 21: stop at once ---------------------------------------------------------------------------------------
 def test_a_pause_between_two_calls_holds_the_second(urgent: Bench) -> None:
-    urgent.vendor.script = [lambda: urgent.store.pause("all", "stop!", urgent.clock())]
+    def paused_meanwhile() -> None:
+        urgent.store.pause("all", "stop!", urgent.clock())
+        urgent.clock.now += FRESH
+
+    urgent.vendor.script = [paused_meanwhile]
     urgent.looks()
     assert urgent.calls() == {"set 1": "written", "say 2": "planned"}
     urgent.clock.advance(hours=1)
@@ -348,6 +353,7 @@ def test_a_pause_during_a_look_holds_its_writes(urgent: Bench, scope: str) -> No
 
     def paused_meanwhile(*given: Any) -> Any:
         urgent.store.pause(scope, "stop!", urgent.clock())
+        urgent.clock.now += FRESH  # so long a look may trust what it knew of pauses: a quarter of the second promised
         return send(*given)
 
     urgent.reconciler._outbox.begun = paused_meanwhile

@@ -345,6 +345,31 @@ def test_a_second_worker_is_refused_with_a_sentence(tmp_path: Path) -> None:
     second.release()
 
 
+def test_a_file_with_a_second_hard_name_is_refused_because_it_would_be_damaged(tmp_path: Path) -> None:
+    (tmp_path / "a.db").touch()
+    (tmp_path / "b.db").hardlink_to(tmp_path / "a.db")
+    with pytest.raises(OSError, match=r"a\.db has 2 names \(hard links\)"):
+        WorkerLock(tmp_path / "a.db").take()
+
+
+def test_by_any_way_that_leads_to_its_folder_it_is_the_same_file(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "other").symlink_to(tmp_path / "real", target_is_directory=True)
+    first = WorkerLock(tmp_path / "real" / "a.db")
+    first.take()
+    with pytest.raises(AlreadyWorking):
+        WorkerLock(tmp_path / "other" / ".." / "real" / "a.db").take()
+    with pytest.raises(AlreadyWorking):
+        WorkerLock(tmp_path / "other" / "a.db").take()
+    first.release()
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.db.lock").mkdir()
+    with pytest.raises(OSError, match=r"a\.db\.lock cannot be written \(Is a directory\); let this user"):
+        WorkerLock(tmp_path / "a.db").take()
+
+
 def test_another_file_has_another_worker(tmp_path: Path) -> None:
     locks = [WorkerLock(tmp_path / "a.db"), WorkerLock(tmp_path / "b.db")]
     for lock in locks:
@@ -413,6 +438,22 @@ def test_an_errand_runs_when_the_time_has_come_that_it_named(errand: Errands, un
     until(lambda: len(runs) == 4)
 
 
+def test_an_errand_whose_clock_was_set_back_runs_at_once_and_says_anew_when_it_is_due(
+    errand: Errands, until: Until, clock: Any
+) -> None:
+    runs: list[int] = []
+
+    def run() -> datetime | None:
+        runs.append(1)
+        due: datetime = clock() + timedelta(hours=1)
+        if len(runs) == 1:
+            clock.advance(hours=-5)
+        return due
+
+    errand(run)
+    until(lambda: len(runs) == 2)
+
+
 def test_what_wakes_an_errand_while_it_runs_is_not_lost(errand: Errands, until: Until) -> None:
     gate, runs = threading.Event(), []
 
@@ -436,7 +477,6 @@ def test_an_errand_that_fails_is_tried_again(
     def run() -> None:
         runs.append(1)
         if len(runs) == 1:
-            clock.advance(seconds=-10)
             raise OSError("the disk is full")
 
     one = errand(run)

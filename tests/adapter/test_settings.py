@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, SecretStr, model_validator
 
+from adapter.databases import address_of
 from adapter.settings import Settings, SettingsError, load
 from connectors.site import SiteSettings
 from policies.commands import Mode
@@ -178,6 +180,35 @@ def test_other_peoples_variables_are_left_alone(read: Read) -> None:
     read(SITE, {"STEPLADDER_PORT": "tcp://10.0.0.1:80", "STEPLADDER_SERVICE_HOST": "x", "STEPLADDER_ACME_COLOUR": "y"})
 
 
+@pytest.mark.parametrize(
+    ("address", "means"),
+    [
+        ("postgresql://u@db.example/d", "postgresql://u@db.example/d?sslmode=require"),
+        ("postgres://u@db.example:6432/d?sslmode=verify-full", "postgresql://u@db.example:6432/d?sslmode=verify-full"),
+        ("postgresql://u@127.0.0.1/d", "postgresql://u@127.0.0.1/d"),
+        ("postgresql:///d?host=/run/postgresql", "postgresql:///d?host=/run/postgresql"),
+        ("postgresql:///d", "postgresql:///d?sslmode=require"),  # PGHOST may name another machine
+    ],
+)
+def test_a_server_on_another_machine_is_spoken_to_under_encryption(tmp_path: Path, address: str, means: str) -> None:
+    assert address_of(address, tmp_path) == means
+
+
+def test_a_servers_password_comes_from_where_secrets_come_from(read: Read) -> None:
+    text = f'database = "postgresql://u@localhost/d"\n{SITE}'
+    by_file = read(text, secrets='[database]\npassword = "open sesame"\n')
+    by_variable = read(text, {"STEPLADDER_DATABASE_PASSWORD": "open sesame"})
+    for settings in (by_file, by_variable):
+        assert settings.database == "postgresql://u@localhost/d"
+        assert settings.database_password == SecretStr("open sesame")
+
+
+def test_without_the_driver_it_is_said_what_to_install(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    message = told(read, f'database = "postgresql://u@localhost/d"\n{SITE}')
+    assert "database: PostgreSQL needs more packages: pip install 'stepladder[scale]'" in message
+
+
 # --- what is wrong ------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("text", "sentence"),
@@ -188,11 +219,19 @@ def test_other_peoples_variables_are_left_alone(read: Read) -> None:
         (f'[server]\nport = "80"\n{SITE}', 'server.port: found "80"; expected a whole number (0 takes any free port)'),
         (f"[server]\nport = true\n{SITE}", "server.port: found true; expected a whole number"),
         (f"[server]\nport = 70000\n{SITE}", "server.port: found 70000; expected less than or equal to 65535"),
+        (f'[log]\nformat = "xml"\n{SITE}', 'log.format: found "xml"; expected'),
+        (f'[audit]\ntell = ["ada@acme.example"]\n{SITE}', "audit.tell: nobody can be written to without a mail server"),
+        (f'[audit]\ntell = ["ada"]\n{SITE}', "expected an e-mail address such as ada@acme.example as number 1"),
+        (f'[audit]\nheartbeat = "http://h.example"\n{SITE}', "expected an address such as https://heartbeat.example"),
         (f"[worker]\nstop = 5\n{SITE}", "worker.stop: found 5; expected more than every site's read_timeout"),
         (f"server = 3\n{SITE}", "server: found 3; expected a table"),
         ("sites = 3\n", "sites: found 3; expected a table"),
         ("[sites]\nacme = 3\n", "sites.acme: found 3; expected a table"),
-        (f'database = "postgresql://u:pw@h/d"\n{SITE}', "database: PostgreSQL is not supported yet"),
+        (f'database = "postgresql://u:pw@h/d"\n{SITE}', "database: holds a password; expected postgresql://user@host/"),
+        (f'database = "postgresql://u@h"\n{SITE}', "database: names no database; expected postgresql://user@host/"),
+        (f'database = "postgresql://u@h/d?sslmode=disable"\n{SITE}', "database: found sslmode=disable; expected"),
+        (f'database = "postgresql://u@h/d?sslmod=require"\n{SITE}', "database: unknown sslmod=…; did you mean ssl"),
+        (f'database = "postgresql://u@h/d?sslrootcert=no.pem"\n{SITE}', "database: sslrootcert: there is no file "),
         (f'database = "mysql://u:pw@h/d"\n{SITE}', "database: found an address that is not shown; expected sqlite:///"),
         (f'database = "sqlite:///:memory:"\n{SITE}', 'database: found "sqlite:///:memory:"; expected sqlite:///'),
         (f'database = "sqlite:///no/x.db"\n{SITE}', "database: there is no folder "),
@@ -273,7 +312,7 @@ def test_secrets_toml_that_others_may_read_is_refused_with_the_command_to_run(re
         ('[sites.acm]\ntoken = "hunter22"\n', "sites.acm: no such site; did you mean acme?"),
         ('[sites.acme]\ntokn = "hunter22"\n', "sites.acme.tokn: unknown secret; did you mean token?"),
         ('[sites.acme]\nurl = "hunter22"\n', "sites.acme.url: is not a secret; write it in stepladder.toml"),
-        ('token = "hunter22"\n', "token: unknown; expected only [sites.<name>], [on_call.<name>] and [mail] tables"),
+        ('token = "hunter22"\n', "token: unknown; expected only [sites.<name>], [on_call.<name>], [mail]"),
         ('sites = "hunter22"\n', "sites: expected [sites.<name>] tables"),
         ("[sites.acme]\ntoken = 1234567\n", "sites.acme.token: found a value that is not shown; expected text in"),
         ('[sites.acme]\ntoken = " "\n', "sites.acme.token: is empty"),

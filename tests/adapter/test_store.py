@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import func, inspect, select
 
-from adapter.records import CallState, Commit, Committed, Look, StoredCall, Work
+from adapter.records import CallState, Commit, Committed, Look, StoredCall, Unusable, Work
 from adapter.store import migrations
 from adapter.store import tables as t
 from adapter.store.connection import Database
@@ -24,7 +24,9 @@ from connectors.contract import Call, Delivery
 from policies.case import Case, Decision, Facts, Hold
 from policies.commands import Mode
 from policies.model import Event, Kind, TicketRef
+from tests.postgres import ON_POSTGRES
 
+ONLY_SQLITE = pytest.mark.skipif(ON_POSTGRES, reason="it asks the file; test_postgresql.py has its sibling")
 NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 REF = TicketRef(vendor="desk", site="acme", id="7")
@@ -341,6 +343,22 @@ def test_resuming_makes_due_what_was_held(store: SqlStore, why: str) -> None:
     assert store.due(NOW, 10) == [REF]
 
 
+def test_what_fails_half_way_leaves_nothing_and_the_next_begins_anew(store: SqlStore) -> None:
+    def half(then: Callable[[Any], object]) -> None:
+        with store.database.write() as connection:
+            connection.execute(t.tickets.insert().values(ref=str(REF), due_at=NOW.timestamp()))
+            then(connection)
+
+    with pytest.raises(Unusable):
+        half(lambda connection: connection.exec_driver_sql("SELECT * FROM nowhere"))
+    with pytest.raises(ZeroDivisionError):
+        half(lambda connection: 1 / 0)
+    assert store.due(NOW, 10) == []
+    half(lambda connection: None)
+    assert store.due(NOW, 10) == [REF]
+
+
+@ONLY_SQLITE
 def test_another_process_that_wrote_is_noticed(store: SqlStore) -> None:
     before = store.changed()
     assert store.changed() == before
@@ -376,6 +394,7 @@ def test_the_tables_of_the_first_version_are_brought_forward_with_what_is_in_the
     store.close()
 
 
+@ONLY_SQLITE
 def test_migrations_make_exactly_the_tables_of_tables_py(store: SqlStore, tmp_path: Path) -> None:
     with store.database.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), t.metadata) == []
@@ -403,6 +422,7 @@ def bare(default: str | None) -> str | None:
     return default.strip("()'") if default else None
 
 
+@ONLY_SQLITE
 def test_what_a_2xx_promises_is_on_the_disk(store: SqlStore) -> None:
     with store.database.read() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 SECRET = "YmVuY2gtc2VjcmV0LWJlbmNoLXNlY3JldC1iZW5jaC0="
 OURS = 9000
@@ -43,14 +43,32 @@ def signature(body: bytes, stamp: str) -> str:
     return base64.b64encode(hmac.new(SECRET.encode(), stamp.encode() + body, hashlib.sha256).digest()).decode()
 
 
-def request(ticket: int, priority: str = "URGENT") -> bytes:
-    """Return one signed delivery as it goes over the wire."""
+def commented(ticket: int, now: datetime, priority: str, number: int) -> bytes:
+    """Return the body of one of a ticket's comments, which are a second apart, or of its change to urgent."""
+    began = now  # what was before the start is no cause, and what is of the same second is asked for
+    envelope = json.loads(created(ticket, began + timedelta(seconds=number), priority))
+    envelope["detail"]["created_at"] = began.strftime("%Y-%m-%dT%H:%M:%SZ")
+    comment = {"id": str(ticket * 10_000 + number), "body": _TEXT, "html_body": f"<p>{_TEXT}</p>", "is_public": True}
+    comment |= {"author": {"id": "8001", "is_staff": False, "name": "Ada"}}
+    sequence = {"id": f"{ticket}{number:016d}", "position": 1}
+    envelope |= {"type": "zen:event-type:ticket.comment_added", "id": f"00000000-0000-4000-8000-{number:012d}"}
+    envelope["event"] = {"comment": comment, "meta": {"sequence": sequence}}
+    if priority == "URGENT":
+        change = {"current": "URGENT", "previous": "NORMAL", "meta": {"sequence": sequence}}
+        envelope |= {"type": "zen:event-type:ticket.priority_changed", "event": change}
+    return json.dumps(envelope).encode()
+
+
+def request(ticket: int, priority: str = "URGENT", number: int = 0) -> bytes:
+    """Return one signed delivery as it goes over the wire; with a number, the ticket's word of that number."""
     now = datetime.now(UTC)
-    body, stamp = created(ticket, now, priority), now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    body = commented(ticket, now, priority, number) if number else created(ticket, now, priority)
+    stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     head = (
         f"POST {PATH} HTTP/1.1\r\nHost: stepladder.example.com\r\nContent-Type: application/json; charset=utf-8\r\n"
         f"Content-Length: {len(body)}\r\nUser-Agent: Zendesk Webhook\r\nX-Zendesk-Account-Id: 22000001\r\n"
-        f"X-Zendesk-Webhook-Id: 01HAN96XNH1J7DY8D7RZBENCH0\r\nX-Zendesk-Webhook-Invocation-Id: 01BENCH{ticket:019d}\r\n"
+        "X-Zendesk-Webhook-Id: 01HAN96XNH1J7DY8D7RZBENCH0\r\n"
+        f"X-Zendesk-Webhook-Invocation-Id: 01BENCH{ticket:012d}{number:07d}\r\n"
         f"X-Zendesk-Webhook-Signature: {signature(body, stamp)}\r\n"
         f"X-Zendesk-Webhook-Signature-Timestamp: {stamp}\r\n\r\n"
     )

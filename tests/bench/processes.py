@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ rules:
 """
 _SETTINGS = """\
 policy = "policy.yaml"
+database = "{database}"
 [server]
 port = {port}
 threads = {server}
@@ -65,7 +66,7 @@ class Failed(Exception):
 
 
 class Running:
-    """A process under test. Its output goes to a file on the disk, as a service's does."""
+    """A process under test. Its output goes to a file on the disk, as a service's does. No port: it only works."""
 
     def __init__(self, arguments: list[str], port: int, log: Path, environ: Mapping[str, str] = {}) -> None:
         self.address = ("127.0.0.1", port)
@@ -92,7 +93,7 @@ class Running:
         while time.monotonic() - begin < 30:
             if self._process.poll() is not None:
                 raise Failed(f"ended at once: {self._tail()}")
-            if self._asked("/readyz") == 200:
+            if self._asked("/readyz") == 200 if self.address[1] else "Stepladder works" in self._tail():
                 return time.monotonic() - begin
             _NEVER.wait(0.005)
         raise Failed(f"not ready after 30 s: {self._tail()}")
@@ -181,12 +182,36 @@ class Memory:
     peak: float
 
 
-def house(folder: Path, vendor: str, bundle: Path, *, server: int, worker: int) -> tuple[Path, int]:
+class Fleet:
+    """A process that receives and others that work, over one database: weighed and ended as one."""
+
+    def __init__(self, web: Running, workers: Sequence[Running]) -> None:
+        self.address, self.ready = web.address, web.ready
+        self._all = (*workers, web)
+
+    def memory(self) -> Memory:
+        """Weigh all processes."""
+        found = [one.memory() for one in self._all]
+        return Memory(rss=sum(m.rss for m in found), pss=sum(m.pss for m in found), peak=sum(m.peak for m in found))
+
+    def cpu(self) -> float:
+        """Return the seconds of processor time they have used."""
+        return sum(one.cpu() for one in self._all)
+
+    def stop(self) -> int:
+        """End them as a service manager does; return the worst exit code."""
+        return max((one.stop() for one in self._all), key=abs)
+
+
+def house(
+    folder: Path, vendor: str, bundle: Path, *, server: int, worker: int, database: str = "sqlite:///stepladder.db"
+) -> tuple[Path, int]:
     """Write what an admin would write; return the settings' file and the port."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     (folder / "policy.yaml").write_text(POLICY)
     settings = {"port": port, "server": server, "worker": worker, "vendor": vendor, "bundle": bundle}
+    settings |= {"database": database}
     config = folder / "stepladder.toml"
     config.write_text(_SETTINGS.format(**settings, ours=messages.OURS))
     secrets = folder / "secrets.toml"

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from loads import CALLERS, ONE_IN, QUICK, RATES, USUAL
 from trials import RATE, SLOW, Figures, medians
 
 _SLOW = f"{1000 * SLOW:g} ms"
@@ -44,6 +45,34 @@ LINES = (
     Line(says="process start → ready, known database (s)", figures=("restart",), form=".2f", aims=(1.5,)),
     Line(says="first write-back of a process: log-in, names (ms)", figures=("first",), form=".0f"),
     Line(says="events lost / doubled", figures=("lost", "doubled"), form=".0f", aims=(0, 0), ratio=False),
+)
+
+LOADS = (
+    *(
+        Line(
+            says=f"taken, {callers} caller{'s' * (callers > 1)}: a second; p50 / p99 (ms)",
+            figures=(f"accepted_{callers}", f"accepted_{callers}_p50", f"accepted_{callers}_p99"),
+        )
+        for callers in CALLERS
+    ),
+    *(
+        Line(
+            says=f"webhook → write-back at {rate}/s, p50 / p99 (ms)", figures=(f"write_{rate}_p50", f"write_{rate}_p99")
+        )
+        for rate in RATES
+    ),
+    Line(says=f"sustained, one of {ONE_IN} escalates (events/s; ms of processor time)", figures=("few_0", "few_0_cpu")),
+    Line(says="the same, vendor takes 100 ms", figures=("few_100", "few_100_cpu")),
+    Line(says="sustained, all escalate (the same)", figures=("all_0", "all_0_cpu")),
+    Line(says="the same, vendor takes 100 ms", figures=("all_100", "all_100_cpu")),
+    Line(says="everything about one ticket (events/s; its write after, ms)", figures=("hot", "hot_last"), form=".0f"),
+    Line(
+        says=f"{USUAL.many:,} tickets ({QUICK.many} if quick), one of {ONE_IN} escalates (events/s)",
+        figures=("many",),
+        form=".0f",
+    ),
+    Line(says="memory after all that, all processes, RSS (MB)", figures=("rss",), form=".0f"),
+    Line(says="answered 503 and sent again / lost or doubled", figures=("again", "lost"), form=".0f"),
 )
 
 
@@ -88,6 +117,15 @@ def servers(found: Mapping[str, Figures | None], stalled: int) -> str:
     return "\n".join(rows)
 
 
+def loads(found: Mapping[str, Figures], bare: Figures) -> str:
+    """Return the loads, a column for each set-up and one for the bare handler where it has a figure."""
+    rows = [f"| | {' | '.join(found)} | bare Flask |", "|---" * (len(found) + 2) + "|"]
+    for line in LOADS:
+        cells = [_told(line, figures) for figures in (*found.values(), bare)]
+        rows.append(f"| {line.says} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
 def circumstances(ours: Sequence[Figures], bench: Figures, runs: int, threads: tuple[int, int]) -> str:
     """Say where and how it was measured, and what the bench itself took."""
     mine = medians(ours)
@@ -108,15 +146,6 @@ def circumstances(ours: Sequence[Figures], bench: Figures, runs: int, threads: t
     if max(strangers) > 25:
         lines.append("**The machine was busy with something else: these figures are worse than they need be.**")
     return "\n".join(f"- {line}" for line in lines)
-
-
-def put(document: Path, name: str, text: str) -> None:
-    """Replace what stands between the document's markers of this name."""
-    whole = document.read_text(encoding="utf-8")
-    marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
-    if not marked.search(whole):
-        raise SystemExit(f"{document.name} has no markers <!-- {name} --> … <!-- end of {name} -->")
-    document.write_text(marked.sub(lambda found: f"{found[1]}{text}\n{found[2]}", whole), encoding="utf-8")
 
 
 def _told(line: Line, figures: Figures) -> str:

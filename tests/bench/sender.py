@@ -18,6 +18,8 @@ from messages import request
 from wire import Connection, dial, obey, status_of, stays
 
 Row = tuple[int, float, float, float, int]  # see trials.Row
+_AGAIN, _MOST = 0.1, 300
+"""Seconds after which a sender that was answered 503 sends again, and how often; vendors wait longer."""
 
 
 class _Caller:
@@ -28,7 +30,15 @@ class _Caller:
         self._timeout = timeout
         self._connection: Connection | None = None
 
-    def post(self, data: bytes) -> int:
+    def post(self, data: bytes) -> tuple[int, int]:
+        """Send until something other than 503 is answered; return that, and how often it was sent again."""
+        again = 0
+        while (status := self._posted(data)) == 503 and again < _MOST:
+            again += 1
+            _never.wait(_AGAIN)
+        return status, again
+
+    def _posted(self, data: bytes) -> int:
         for fresh in (self._connection is None, True):
             try:
                 if fresh:
@@ -51,13 +61,22 @@ class _Caller:
 
 
 def send(said: dict[str, Any]) -> dict[str, Any]:
-    """Send `count` events from ticket `first`, at `rate` a second (0: a burst) over `callers` connections."""
+    """Send `count` events from ticket `first`, at `rate` a second (0: a burst) over `callers` connections.
+
+    `urgent`: each so-and-so-manieth is (0: none). `same`: all are about one ticket, of which only the last is urgent.
+    """
     count, first, callers = int(said["count"]), int(said["first"]), int(said["callers"])
     rate, timeout = float(said.get("rate", 0)), float(said.get("timeout", 30))
     address = (str(said["address"][0]), int(said["address"][1]))
-    ready = [(first + n, request(first + n, said.get("priority", "URGENT"))) for n in range(count)]
+    urgent = count if said.get("same") else int(said.get("urgent", 1))
+    ready = []
+    for n in range(count):
+        priority = "URGENT" if urgent and (n + 1) % urgent == 0 else "NORMAL"
+        about = (first, priority, n + 1) if said.get("same") else (first + n, priority)
+        ready.append((about[0], request(*about)))
     rows: list[Row] = []
-    never, begin = threading.Event(), time.monotonic() + 0.1
+    again: list[int] = []
+    begin = time.monotonic() + 0.1
 
     def call(number: int) -> None:
         caller = _Caller(address, timeout)
@@ -65,14 +84,15 @@ def send(said: dict[str, Any]) -> dict[str, Any]:
             ticket, data = ready[place]
             due = begin + place / rate if rate else max(begin, time.monotonic())
             if (wait := due - time.monotonic()) > 0:
-                never.wait(wait)
+                _never.wait(wait)
             sent = time.monotonic()
-            status = caller.post(data)
+            status, turns = caller.post(data)
+            again.append(turns)
             rows.append((ticket, due, sent, time.monotonic(), status))
         caller.close()
 
     _together(call, callers)
-    return {"rows": rows}
+    return {"rows": rows, "again": sum(again)}
 
 
 def trickle(said: dict[str, Any]) -> dict[str, Any]:
@@ -124,6 +144,7 @@ def _obeyed(said: dict[str, Any]) -> dict[str, Any]:
 
 
 _slow: list[socket.socket] = []
+_never = threading.Event()
 
 if __name__ == "__main__":
     obey(_obeyed)

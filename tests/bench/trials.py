@@ -16,7 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from processes import HERE, Failed, Running, Tool, cpu_of, free_port, house
+from processes import HERE, Failed, Fleet, Running, Tool, cpu_of, free_port, house
 
 RATE = 20
 """Events a second while answers and write-backs are timed: ten times what a busy help desk with 50 agents sees."""
@@ -76,20 +76,37 @@ class Bench:
 
     # --- loads ----------------------------------------------------------------------------------------------
     def load(
-        self, receiver: Running, count: int, *, rate: float = 0, latency: float = 0.0, callers: int = 0
+        self,
+        receiver: Running | Fleet,
+        count: int,
+        *,
+        rate: float = 0,
+        latency: float = 0.0,
+        callers: int = 0,
+        writes: int | None = None,
+        until_done: Callable[[], float] = time.monotonic,
+        **said: object,
     ) -> Outcome:
-        """Send events that all escalate, and wait until each has been written back."""
+        """Send events, and wait until all that escalate (`writes`; all of them) have been written back.
+
+        `until_done` waits until nothing else is to be done for them, and returns when that was.
+        """
+        writes = count if writes is None else writes
         self.desk.ask(latency=latency, take=True)
         before = receiver.cpu(), cpu_of(self.desk.pid), cpu_of(self.sender.pid)
-        rows = self._sent(receiver, count, rate=rate, callers=callers or self.callers)
-        until = time.monotonic() + 30
-        while self.desk.ask()["writes"] < count and time.monotonic() < until:
+        rows, again = self._sent(receiver, count, rate=rate, callers=callers or self.callers, **said)
+        until = time.monotonic() + 60
+        while self.desk.ask()["writes"] < writes and time.monotonic() < until:
             _NEVER.wait(0.02)
+        ended = until_done()
         _NEVER.wait(latency + 0.3)  # a second write of the same ticket would come now; and the last commit
         after = receiver.cpu(), cpu_of(self.desk.pid), cpu_of(self.sender.pid)
         seen, sent = self.desk.ask(take=True), {row[0] for row in rows}
         return Outcome(
             rows=rows,
+            escalating=writes,
+            ended=ended,
+            again=again,
             arrivals=[(ticket, at) for ticket, at in seen["arrivals"] if ticket in sent],
             others=seen["others"],
             longest=seen["longest"],
@@ -97,15 +114,15 @@ class Bench:
         )
 
     def receive(
-        self, receiver: Running, count: int, *, rate: float = 0, callers: int = 16, timeout: float = 30
+        self, receiver: Running | Fleet, count: int, *, rate: float = 0, callers: int = 16, timeout: float = 30
     ) -> Outcome:
         """Send events that change nothing, and wait for the answers only."""
-        rows = self._sent(receiver, count, rate=rate, callers=callers, timeout=timeout, priority="NORMAL")
-        return Outcome(rows=rows)
+        rows, again = self._sent(receiver, count, rate=rate, callers=callers, timeout=timeout, urgent=0)
+        return Outcome(rows=rows, escalating=0, again=again)
 
-    def _sent(self, receiver: Running, count: int, **said: object) -> list[Row]:
+    def _sent(self, receiver: Running | Fleet, count: int, **said: object) -> tuple[list[Row], int]:
         asked = self.sender.ask(address=receiver.address, count=count, first=next(self._tickets), **said)
-        return [tuple(row) for row in asked["rows"]]
+        return [tuple(row) for row in asked["rows"]], int(asked["again"])
 
     def trial(self, start: Callable[[Path], Running], size: Size) -> Figures:
         """Do everything with one receiver."""
@@ -186,6 +203,9 @@ class Outcome:
     """What became of one load."""
 
     rows: Sequence[Row]
+    escalating: int
+    ended: float = 0.0  # when nothing was left to do
+    again: int = 0  # answers 503, after which it was sent again
     arrivals: Sequence[tuple[int, float]] = ()
     others: Sequence[str] = ()
     longest: int = 0
@@ -211,10 +231,15 @@ class Outcome:
         return [1000 * (first[ticket] - due) for ticket, due, *_ in self.rows if ticket in first]
 
     def sustained(self) -> float:
-        """Return events a second from the first send to the last write."""
+        """Return events a second from the first send to the last write, if all escalate."""
         self._all_thanked()
-        begin, end = min(row[2] for row in self.rows), max(at for _, at in self.arrivals)
+        begin, end = min(row[2] for row in self.rows), max((at for _, at in self.arrivals), default=self.ended)
         return len(self.rows) / (end - begin) if not self.lost() else 0.0
+
+    def done(self) -> float:
+        """Return events a second from the first send until nothing was left to do."""
+        self._all_thanked()
+        return len(self.rows) / (self.ended - min(row[2] for row in self.rows)) if not self.lost() else 0.0
 
     def accepted(self) -> float:
         """Return answers a second, from the first send to the last answer."""
@@ -222,8 +247,8 @@ class Outcome:
         return len(self.rows) / (max(row[3] for row in self.rows) - min(row[2] for row in self.rows))
 
     def lost(self) -> int:
-        """Count the tickets that were never written."""
-        return len({row[0] for row in self.rows} - {ticket for ticket, _ in self.arrivals})
+        """Count the tickets that were never written and should have been."""
+        return self.escalating - len({ticket for ticket, _ in self.arrivals})
 
     def doubled(self) -> int:
         """Count the writes too many."""

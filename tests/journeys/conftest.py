@@ -288,7 +288,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture
-def build_house(authority: Authority, tmp_path: Path) -> Iterator[Builder]:
+def build_house(authority: Authority, tmp_path: Path, any_database: str) -> Iterator[Builder]:
     """Builds a house: `mode` of the site, `policy` to use, `more` for stepladder.toml, what the desk is like."""
     with ExitStack() as stack:
 
@@ -300,7 +300,9 @@ def build_house(authority: Authority, tmp_path: Path) -> Iterator[Builder]:
             site = desk.site_toml("acme", mode).replace("mode =", "read_timeout = 0.4\nmode =", 1)
             (tmp_path / "policy.yaml").write_text(policy)
             told = (more or WORKER) + ("" if "[missed]" in more else "\n[missed]\nevery = 0")
-            (tmp_path / "stepladder.toml").write_text(f'policy = "policy.yaml"\n{told}\n{site}')
+            (tmp_path / "stepladder.toml").write_text(
+                f'policy = "policy.yaml"\ndatabase = "{any_database}"\n{told}\n{site}'
+            )
             secrets = tmp_path / "secrets.toml"
             secrets.touch(mode=0o600)
             secrets.write_text(secrets_toml({"acme": json.loads(json.dumps(desk.secrets()))}))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from adapter.examination import Examined, keep
+from adapter.store.connection import Database
+from adapter.store.tables import metadata
 from connectors import discover
 from connectors.upkeep import Finding, Grade
 
@@ -29,8 +32,9 @@ def mailing(house: Any) -> None:
 
 def reopened(house: Any, accepts: str = "") -> None:
     """Start again after nothing was ever examined, perhaps with something accepted."""
-    for file in house.folder.glob("stepladder.db*"):
-        file.unlink()
+    with closing(Database(house.adapter.settings.database)) as database, database.write() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
     settings = house.folder / "stepladder.toml"
     if accepts:
         settings.write_text(settings.read_text().replace("mode =", f'accepts = ["{accepts}"]\nmode =', 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -99,6 +100,30 @@ def test_a_target_that_is_an_id_is_called_by_its_level(say: Any) -> None:
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")) | st.sampled_from("\n 4-:"), max_size=900)
 
 
+LONGEST = 4000
+ENDLESS = [
+    "a" * LONGEST,
+    "1" * LONGEST,
+    "4 " * (LONGEST // 2),
+    "password" + " " * LONGEST,
+    "password: " * (LONGEST // 10),
+    "pw " * (LONGEST // 3),
+    "a://" * (LONGEST // 4),
+    "x://y:" + "z" * LONGEST,
+    "AB12" + " AAAA" * (LONGEST // 5),
+    "-----BEGIN PRIVATE KEY-----" * (LONGEST // 27),
+    "sk-" * (LONGEST // 3),
+]
+"""As much as is ever masked, of what makes other patterns try again and again."""
+
+
+def test_masking_takes_no_time_whatever_is_written(say: Any) -> None:
+    began = time.process_time()
+    for text in ENDLESS:
+        masked(text)
+    assert time.process_time() - began < 1  # all of it takes some milliseconds; a pattern that explodes takes hours
+
+
 @given(subject=TEXT, words=TEXT, reply=TEXT, tried=st.lists(TEXT, max_size=7), name=TEXT)
 def test_a_note_is_short_whatever_people_write(
     say: Any, subject: str, words: str, reply: str, tried: list[str], name: str
@@ -164,6 +189,10 @@ HIDDEN = [
     ("Authorization: Bearer abcdefghijkl", "abcdefghijkl"),
     ("https://me:hunter2@example.com/x", "hunter2"),
     ("use sk-abcdefghijklmnop1234", "sk-abcdefghijklmnop1234"),
+    ("use github_pat_11ABCDEFG0abcdefghij", "11ABCDEFG0abcdefghij"),
+    ("my ATATT3xFfGF0abcdefghijkl=1A2B3C4D", "ATATT3xFfGF0abcdefghijkl"),
+    ("-----BEGIN RSA PRIVATE KEY----- MIIEowIBAAKC AQEA -----END RSA PRIVATE KEY----- thanks", "MIIEowIBAAKC"),
+    ("-----BEGIN PRIVATE KEY----- MIIEvQIBADAN and cut", "MIIEvQIBADAN"),
     ("token\n= abc123", "abc123"),
     ("card 4111 1111 1111 1111!", "4111 1111 1111 1111"),
     ("order 12345 4111-1111-1111-1111", "4111-1111"),

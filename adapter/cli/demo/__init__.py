@@ -38,10 +38,9 @@ def _play(tools: Tools, folder: Path, *, once: bool) -> list[str]:
     server = house.settings.server
     opened = tools.listen(server)
     serving = tools.make_server(house, server, opened)
-    thread = threading.Thread(target=serving.run, name="server", daemon=True)
+    serving.start()
     try:
         house.start()
-        thread.start()
         address = f"http://{server.host}:{opened.getsockname()[1]}"
         for vendor, desk in stage.desks.items():
             desk.subscribe(f"{address}/webhooks/{vendor}/{vendor}")
@@ -53,9 +52,7 @@ def _play(tools: Tools, folder: Path, *, once: bool) -> list[str]:
     finally:
         for desk in stage.desks.values():
             desk.stop()
-        serving.close()
-        if thread.ident is not None:
-            thread.join(5)
+        serving.stop()
         house.stop()
     return wrong
 

@@ -32,7 +32,7 @@ _UNKNOWN = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
+class Found:
     """A ticket that was found, and what is not in its case."""
 
     policy: Policy
@@ -63,7 +63,7 @@ def explain_ticket(
         policy = policy_named(tools, policy_name, config) if policy_name else _configured(tools, config)
         explanation = _invented(policy, file, said, tools.clock())
     else:
-        found = _remembered(tools, ticket, policy_name, said, config)
+        found = remembered(tools, ticket, policy_name, said, config)
         if found.case.level > found.policy.top:
             stands = f"{ticket} stands at level {found.case.level}"
             raise Unavailable(f"{stands}; the policy {found.policy.name} has {found.policy.top} levels")
@@ -107,7 +107,8 @@ def _time(said: str, policy: Policy, day: datetime) -> datetime:
 
 
 # --- a ticket that is remembered ------------------------------------------------------------------------------------
-def _remembered(tools: Tools, ticket: str, policy_name: str | None, said: str | None, config: Path | None) -> _Found:
+def remembered(tools: Tools, ticket: str, policy_name: str | None, said: str | None, config: Path | None) -> Found:
+    """Return a ticket that Stepladder remembers, as it was at a time, and what is not in its case."""
     settings = tools.read_settings(config)
     store, now = tools.open_store(settings), tools.clock()
     site_name, _, name = ticket.rpartition("/")
@@ -129,7 +130,7 @@ def _remembered(tools: Tools, ticket: str, policy_name: str | None, said: str | 
     held = (f"its site is only observed: {allowed.says}",) if allowed.says else ()
     remarks = (*held, *_gone(store, case, policy, at), *_remarks(work, case, policy, past=at < now), _cost(store, ref))
     facts = tools.finder(settings, store).facts(work, policy, allowed.mode, now)
-    return _Found(policy=policy, case=case, facts=facts, at=at, remarks=remarks)
+    return Found(policy=policy, case=case, facts=facts, at=at, remarks=remarks)
 
 
 def _site(settings: Settings, name: str, ticket: str) -> SiteSettings:
