@@ -17,8 +17,10 @@ WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # how many random lives `make crash` plays on each database
 SEEDS ?= 20
 ON_POSTGRES := $(patsubst %,tests/adapter/test_%.py,store reconcile budgets missed messenger outbox outage watching \
-  brakes postgresql distributed) $(patsubst %,tests/journeys/test_%.py,calls climbing merged missed moved \
-  orders renewals second_choice troubles who_hears several_processes)
+  brakes postgresql distributed races retention undoing auditor lookout transfer \
+  recall pressure) \
+  $(patsubst %,tests/journeys/test_%.py,calls climbing merged missed moved orders renewals second_choice troubles \
+  who_hears several_processes onlookers replay erasure taken_back put_right let_go)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 # the first python that is new enough; `make install PYTHON=/path/to/python` chooses another
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -37,7 +39,7 @@ test: $(READY)  ## Run the tests; ARGS="-k name" is passed on
 
 postgres: $(READY)  ## Run what must hold on PostgreSQL too, on a server of its own; ARGS="-k name" is passed on
 	@STEPLADDER_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
-	  -W default::pytest.PytestUnraisableExceptionWarning $(ON_POSTGRES) $(ARGS)
+	  $(ON_POSTGRES) $(ARGS)
 
 check: $(READY)  ## Everything that must be green: format, lint, types, import rules, tests, policies
 	@$(BIN)/ruff format --check .
@@ -86,10 +88,13 @@ audit: $(READY)  ## Ask whether anything in the lock files has a known weakness;
 	@for file in $(LOCK) $(LIVE) $(MANY); do $(BIN)/pip-audit --strict --require-hashes --disable-pip -r $$file || exit 1; done
 
 sbom: $(READY)  ## Write down what an installation consists of, as CycloneDX, into dist/
-	@$(PIP) install cyclonedx-bom==7.5.0
+	@$(PIP) install uv cyclonedx-bom==7.5.0
 	@mkdir -p dist
+	@$(COMPILE) pyproject.toml --constraints $(LIVE) --output-file dist/production.txt >/dev/null
+	@$(COMPILE) pyproject.toml --extra scale --constraints $(MANY) --output-file dist/scale.txt >/dev/null
 	@for kind in production scale; do $(BIN)/cyclonedx-py requirements --output-reproducible --of JSON \
-	  -o dist/sbom-$$kind.json requirements/$$kind.lock && echo "dist/sbom-$$kind.json is written" || exit 1; done
+	  --pyproject pyproject.toml -o dist/sbom-$$kind.json dist/$$kind.txt && rm dist/$$kind.txt \
+	  && echo "dist/sbom-$$kind.json is written" || exit 1; done
 
 clean:  ## Remove .venv and every cache; your settings and database stay
 	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist

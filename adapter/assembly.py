@@ -31,6 +31,7 @@ from adapter.missed import Missed
 from adapter.on_call import schedules
 from adapter.outbox import Outbox
 from adapter.pressure import Pressure
+from adapter.recall import Recall
 from adapter.reconcile import Reconciler
 from adapter.records import Store
 from adapter.retention import Purge
@@ -83,7 +84,7 @@ def build(
         for name, site in settings.sites.items()
     )
     shelf, outbox = Shelf(store.policy_text), Outbox(journal, timedelta(seconds=settings.worker.settle))
-    postbox = SmtpPostbox(settings.mail) if settings.mail else None
+    postbox, finder = SmtpPostbox(settings.mail) if settings.mail else None, finder_of(settings, store)
     gate = Gate(store, sites, keeper, shelf.get, journal, settings.server.public_url)
     messenger = Messenger(store, sites, postbox, schedules(settings.on_call), journal, clock, gate.mode)
 
@@ -91,15 +92,15 @@ def build(
         return Errand(name, led(name, store.leading, run, clock), journal, clock)
 
     letters = errand("letters", alone(messenger.deliver))
-    finder = finder_of(settings, store)
-    reconciler = Reconciler(store, sites, shelf, outbox, journal, finder, clock, letters.wake, gate.mode)
+    reconciler = Reconciler(store, sites, shelf, outbox, journal, finder, clock, letters.wake, gate.mode, ticking)
     engine = engine_of(store, reconciler, journal, clock, ticking, settings.worker.threads, letters.wake)
     missed = Missed(store, sites, journal, clock, engine.wake, settings.rounds)
     pressure = Pressure(store, journal, clock, settings.server.backlog, settings.server.threads, ticking)
-    watched = Watched(store, sites, gate.mode, engine.pulse, pressure, running, started.is_set, clock, ticking)
+    watched = Watched(store, sites, gate, engine.pulse, pressure, running, started.is_set, clock, ticking)
     lookout = Lookout(watched, settings, keeper, postbox, journal, metrics)
     errands = {
         "missed": alone(missed.run),
+        "recall": alone(Recall(store, clock).run),
         "examination": lambda mine: gate.run(clock(), examines=mine),
         "credentials": alone(Expiry(sites, keeper, journal, clock).run),
         "erasure": alone(lambda: store.tidy(clock())),
@@ -131,7 +132,7 @@ def build(
 
 def routes_of(lookout: Lookout) -> tuple[Blueprint, Blueprint]:
     """Make what an address of its own tells: health and numbers."""
-    return health(lookout.unwell, lookout.refusing, VERSION), numbers(lookout.metrics.text)
+    return health(lookout.unwell, lookout.unready, VERSION), numbers(lookout.metrics.text)
 
 
 def store_of(settings: Settings, connections: int = 16) -> SqlStore:
@@ -164,9 +165,9 @@ def engine_of(
 
 
 def keeper_of(settings: Settings, database: Database | None = None) -> Keeper:
-    """Return what keeps the tokens that vendors renew: a file beside the settings, or the server that all share."""
+    """Return what keeps the tokens that vendors renew: a file of our own, or the server that all share."""
     if not is_server(settings.database):
-        return Keepsakes(settings.file.absolute().parent / "keepsakes.json")
+        return Keepsakes(settings.state / "keepsakes.json")
     if database is not None:
         return StoredKeepsakes(lambda: nullcontext(database))
     return StoredKeepsakes(lambda: closing(database_of(settings)))
@@ -192,7 +193,7 @@ def make_app(house: House) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = house.settings.server.body_limit
     app.extensions["stepladder"] = house
     app.register_blueprint(hooks(house.intake, house.sites, house.journal, house.clock, house.ready))
-    app.register_blueprint(health(house.lookout.unwell, house.lookout.refusing, VERSION))
+    app.register_blueprint(health(house.lookout.unwell, house.lookout.unready, VERSION))
     timed(app, house.lookout.metrics.took)
     return app
 

@@ -81,11 +81,19 @@ class Brake:
     ) -> None:
         self._spread = spread
         self._knowledge: Knowledge = knowledge or Remembered()
+        self.said = ""
+        """What the site answered when it last failed, as far as this process was there."""
 
     @property
     def closed(self) -> bool:
         """Say whether the site is given a rest; unlike `wait_until` this lets nobody go ahead."""
         return self._knowledge.look().until is not None
+
+    @property
+    def failing(self) -> bool:
+        """Say whether it is closed because the site failed, and not only because of a limit of our own."""
+        known = self._knowledge.look()
+        return known.until is not None and known.failures > 0
 
     def wait_until(self, now: datetime) -> datetime | None:
         """Return None if the caller may go ahead (perhaps as the probe), else when to come back."""
@@ -99,6 +107,7 @@ class Brake:
         if error.paced:
             self._knowledge.change(lambda known: (_paced(known, error, now), None))
         elif error.site_wide:
+            self.said = str(error)
             wait = self._knowledge.change(lambda known: _closed(known, error.after or 0.0, now))
         elif not isinstance(error, Resting):
             self.succeeded()  # it answered, if only that this one ticket must wait

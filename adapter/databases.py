@@ -106,4 +106,5 @@ def _check_driver() -> None:
     try:
         import psycopg  # noqa: F401  # here, because only the `scale` extra has it
     except ImportError:
-        raise Wrong("PostgreSQL needs more packages: pip install 'stepladder[scale]'") from None
+        todo = "in the cloned repository, pip install --require-hashes -r requirements/scale.lock"
+        raise Wrong(f"PostgreSQL needs more packages: {todo}") from None

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from prometheus_client.core import GaugeMetricFamily
 
@@ -25,14 +25,25 @@ KEPT = 5.0
 """Seconds for which an answer of the tables is shown again."""
 
 
+class Modes(Protocol):
+    """Who says how far sites may go."""
+
+    @property
+    def governs(self) -> bool:
+        """Say whether this process finds that out."""
+
+    def mode(self, post: Post) -> Mode:
+        """Return how far a site may go now. Raises Resting while that is not known."""
+
+
 class Dials:
-    """Gauges by name. `mode`: how far a site may go now; `alarms`: which alarms are on, by name and site."""
+    """Gauges by name. `modes`: how far a site may go now; `alarms`: which alarms are on, by name and site."""
 
     def __init__(
         self,
         store: Gauges,
         sites: Sites,
-        mode: Callable[[Post], Mode],
+        modes: Modes,
         clock: Callable[[], datetime],
         pulse: Callable[[], float],
         refusing: Callable[[], str | None],
@@ -42,7 +53,7 @@ class Dials:
     ) -> None:
         self._store = store
         self._sites = sites
-        self._mode = mode
+        self._modes = modes
         self._clock = clock
         self._pulse = pulse
         self._refusing = refusing
@@ -59,27 +70,33 @@ class Dials:
         yield _single("clock_pulse_seconds", "Seconds since the scheduler's clock last turned", self._pulse())
         refused = self._refusing()
         yield _gauge("refusing", "1 while deliveries are answered 503", {(refused or "",): int(bool(refused))}, "why")
-        yield from self._of_sites()
+        known = self._asked()
+        yield from self._of_sites(readable=known is not None)
         yield _gauge("alarm", "1 while the auditor sounds an alarm", dict.fromkeys(self._alarms(), 1), "alarm", "site")
         free = self._free()
         known_free = {(): free} if free is not None else {}
         yield _gauge("disk_free_ratio", "The part of the database's disk that is free", known_free)
-        known = self._asked()
         yield _single("database_up", "1 if the tables can be read", int(known is not None))
         if known is not None:
             yield from _of_tables(*known, self._clock())
 
-    def _of_sites(self) -> Iterator[GaugeMetricFamily]:
-        closed = {(post.scope,): int(post.brake.closed) for post in self._sites}
-        yield _gauge("brake_closed", "1 while a site is given a rest", closed, "site")
-        modes = {(post.scope, self._mode_of(post)): 1 for post in self._sites}
+    def _of_sites(self, *, readable: bool) -> Iterator[GaugeMetricFamily]:
+        yield _gauge("brake_closed", "1 while a site is given a rest", self._closed() if readable else {}, "site")
+        modes = {(post.scope, mode): 1 for post in self._sites if (mode := self._mode_of(post)) is not None}
         yield _gauge("site_mode", "How far a site may go now; resting: it is not examined yet", modes, "site", "mode")
 
-    def _mode_of(self, post: Post) -> str:
+    def _closed(self) -> dict[tuple[str], int]:
+        try:  # processes that share a server keep there what their brakes know
+            return {(post.scope,): int(post.brake.closed) for post in self._sites}
+        except Unusable:
+            return {}
+
+    def _mode_of(self, post: Post) -> str | None:
+        """Return a site's mode; a process that only receives examines none, so it cannot say that one rests."""
         try:
-            return self._mode(post).value
+            return self._modes.mode(post).value
         except Resting:
-            return "resting"
+            return "resting" if self._modes.governs else None
 
     def _asked(self) -> tuple[Vitals, Sequence[Watch]] | None:
         with self._lock:  # of many who look at once, one asks

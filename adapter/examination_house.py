@@ -69,11 +69,11 @@ def of_file(
     if damage is not None:
         yield Finding(name="database:damaged", check="database", grade=Grade.PROBLEM, says=f"{damage}.")
     if left < whole * _SCARCE:
-        says = f"The disk of {file.name} has {_megabytes(left)} left, {left / whole:.0%} of it."
+        says = f"The disk of {file.name} has {_sized(left)} left, {left / whole:.0%} of it."
         cure = "Free some space: while it is full no delivery is taken"
         yield Finding(name="database:disk", check="database", grade=Grade.WARNING, says=says, cure=cure)
     if damage is None:
-        says = f"{file.name} is whole: {_megabytes(size)}, on a disk with {_megabytes(left)} left."
+        says = f"{file.name} is whole: {_sized(size)}, on a disk with {_sized(left)} left."
         yield Finding(name="database:whole", check="database", grade=Grade.NOTE, says=says)
 
 
@@ -81,8 +81,8 @@ _SCARCE = 0.1
 """Of a disk."""
 
 
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB"
+def _sized(size: int) -> str:
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
 
 
 def accepted_in_vain(settings: SiteSettings, found: Sequence[Finding]) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ Plain values; nothing is asked or stored here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -36,6 +37,12 @@ class Gap:
         """Return it as an event: something happened, and only the vendor can say what."""
         name, before = f"{self.why.value}:{self.at.isoformat()}", now - timedelta(microseconds=1)  # before the fetch
         return Event(id=name, kind=Kind.TOUCHED, at=min(self.at, before), received_at=now)
+
+
+def poured(ref: TicketRef, events: Iterable[Event]) -> list[Gap]:
+    """Return the tickets that this one was merged into: what was asked here is to be seen there."""
+    into = [(event.merged_into, event.at) for event in events if event.merged_into is not None]
+    return [Gap(ref=replace(ref, id=ticket), at=at, why=Why.MERGED) for ticket, at in into if ticket != ref.id]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

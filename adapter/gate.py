@@ -69,6 +69,11 @@ class Gate:
             raise Resting(_REST)
         return known.mode
 
+    @property
+    def governs(self) -> bool:
+        """Say whether this process examines sites, or takes up what another finds; one that only receives does not."""
+        return self._began is not None
+
     def govern(self, now: datetime) -> None:
         """Say in which mode each site works, as far as that is known without asking anybody.
 

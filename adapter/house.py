@@ -57,14 +57,18 @@ class House:
     lock: WorkerLock | None
     _started: threading.Event
 
-    def start(self, *, worker: bool = True) -> None:
+    def start(self, *, worker: bool = True, receives: bool = True) -> None:
         """Take the worker's role, bring the tables up to date and begin. Until then deliveries are answered 503.
 
         A process that is refused the role, or that only receives, changes nothing that the working one relies on.
         """
-        self.monitor.start()
+        if not receives:
+            self.lookout.only_works()
         if worker and self.lock is not None:
             self.lock.take()
+        self.monitor.start()
+        if self.monitor.port is not None:
+            self.journal.tell("monitor.open", host=self.settings.monitor.host, port=self.monitor.port)
         self.store.database.migrate()
         if worker and (damage := self.store.damage(READ_AT_START)):
             raise damage
@@ -74,6 +78,8 @@ class House:
         if worker:
             with self.store.database.alone("start"):
                 self._govern(self.clock())
+            if (found := self.store.restored()) is not None:
+                self.journal.tell("backup.restored", made=found[1], tickets=found[0])
         self.engine.start(worker=worker)
         for errand in self.errands if worker else ():
             errand.start()

@@ -70,11 +70,15 @@ class KeptCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sought:
-    """Which rows are wanted: of a site (`vendor/site`), of a ticket, since a moment, and at most how many."""
+    """Which rows are wanted: of a site (`vendor/site`), of a ticket, since a moment, and at most how many.
+
+    `before`: only deliveries that were kept before this row.
+    """
 
     site: str | None = None
     ref: TicketRef | None = None
     since: datetime | None = None
+    before: int | None = None
     limit: int = 50
 
 
@@ -110,6 +114,9 @@ class Inspection(Protocol):
 
     def moved(self, site: str | None, since: datetime) -> Sequence[TicketRef]:
         """Return the tickets that we moved up since a moment, each once."""
+
+    def moves(self, ref: TicketRef, since: datetime) -> Sequence[datetime]:
+        """Return when we moved a ticket up since a moment, the latest first."""
 
     def order(self, orders: Sequence[Order]) -> int:
         """Keep orders, each once, and make their tickets due; return how many were new."""

@@ -17,10 +17,10 @@ Watcher = Callable[[str, dict[str, object]], None]
 _logger = logging.getLogger("stepladder")
 _LOUD = {
     **dict.fromkeys(("alarm", "failed"), logging.ERROR),
-    **dict.fromkeys(("refused", "dead", "gone", "unreadable", "deaf", "differs", "ending"), logging.WARNING),
+    **dict.fromkeys(("refused", "dead", "gone", "unreadable", "deaf", "differs", "ending", "waits"), logging.WARNING),
     "answered": logging.DEBUG,  # every request to a vendor
 }
-_MANY = frozenset({"delivery.forged", "delivery.alarm", "delivery.refused"})
+_MANY = frozenset({"delivery.forged", "delivery.alarm", "delivery.refused", "errand.waits"})
 """What a stranger, or a crowd that waits, can cause any number of times a second, as can every fault."""
 _AGAIN = 1.0
 _MOST_TROUBLES = 1000

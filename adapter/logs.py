@@ -107,10 +107,12 @@ def _as_json(settings: Log) -> bool:
 
 
 def _library(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Name who speaks; of the connectors' lines the first word is the event."""
+    """Name who speaks; of the connectors' lines the first word is the event, of others' lines we make one."""
     event["logger"] = event["_record"].name
     if event["logger"].startswith("stepladder") and (named := _NAMED.match(str(event["event"]))):
         event["event"], event["text"] = named.groups()
+    else:
+        event["event"], event["reason"] = f"library.{event['_record'].levelname.lower()}", event["event"]
     return event
 
 

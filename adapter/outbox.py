@@ -105,18 +105,18 @@ class Outbox:
         calls: Sequence[StoredCall],
         clock: Callable[[], datetime],
         halted: Callable[[str], bool],
-        until: datetime,
+        too_late: Callable[[], bool],
     ) -> Batch:
         """Send calls in order until one cannot be sent, or its operation is halted; the rest goes back to planned.
 
-        After `until` nothing is sent: another worker may have taken the ticket over.
+        Once it is too late nothing is sent: another worker may have taken the ticket over.
         """
         batch = Batch()
         for number, stored in enumerate(calls):
-            now = clock()
-            if now >= until:
+            now, late = clock(), too_late()
+            if late:
                 batch.come_back(now)
-            if now >= until or halted(stored.call.operation):
+            if late or halted(stored.call.operation):
                 batch.calls += [_unsent(rest) for rest in calls[number:]]
                 return batch
             stored = replace(stored, attempted_at=now)

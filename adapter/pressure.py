@@ -51,14 +51,14 @@ class Waiting(Protocol):
     """What must be known of the tables."""
 
     def waiting(self, now: datetime, most: int) -> int:
-        """Return how many tickets are due now; it counts up to `most` and no further."""
+        """Return how many tickets have unread deliveries and are due; it counts up to `most` and no further."""
 
     def prove(self) -> None:
-        """Write something that changes nothing, onto the disk. Raises Unusable."""
+        """Write something that changes nothing, and see that deliveries could be stored. Raises Unusable."""
 
 
 class Pressure:
-    """The intake's door. `backlog`: how many tickets may wait to be looked at now; `threads`: of the web server."""
+    """The intake's door. `backlog`: how many tickets may have unread deliveries; `threads`: of the web server."""
 
     def __init__(
         self,
@@ -124,17 +124,22 @@ class Pressure:
 
     # --- what is known ------------------------------------------------------------------------------------
     def _ask(self) -> None:
-        """Count what waits, once a second and by one thread; the others go by what was known before."""
-        if self._ticking() < self._asked_at + _AGAIN or not self._asker.acquire(blocking=False):
+        """Count what waits, once a second and by one thread; the others go by what was known before.
+
+        What cannot even be counted is not stored either; while that is known, only a try finds out whether it is over.
+        """
+        fresh = self._ticking() < self._asked_at + _AGAIN
+        if fresh or self._broken is not None or not self._asker.acquire(blocking=False):
             return
         try:
             bound = self._backlog if self._full is None else int(self._backlog * _ENOUGH)
             many = self._store.waiting(self._clock(), bound + 1) > bound
-            found = f"{bound + 1:,} tickets or more wait to be looked at, of {self._backlog:,} that may"
+            found = f"{bound + 1:,} tickets or more have deliveries that wait to be read, of {self._backlog:,} that may"
             says = f"{found} ([server] backlog); do the workers run?"
             self._full = Refusal(why="backlog", says=says) if many else None
-        except Unusable:  # whoever stores next is told why
-            self._full = None
+        except Unusable as error:
+            self._full, self._broken = None, Refusal(why="store", says=str(error))
+            self._try_at = self._ticking() + _AGAIN
         finally:
             self._asked_at = self._ticking()
             self._asker.release()

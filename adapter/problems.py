@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import ssl
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -60,6 +62,19 @@ def toml_place(error: tomllib.TOMLDecodeError) -> tuple[str, str]:
     said, _, where = str(error).rpartition(" (at ")
     place = re.match(r"line (\d+), column (\d+)", where)
     return (said, f":{place[1]}:{place[2]}") if place else (str(error), "")
+
+
+def untrustworthy(bundle: Path) -> str | None:
+    """Say why a file of certificates cannot be used, if it cannot."""
+    try:
+        ssl.create_default_context(cafile=bundle)
+    except FileNotFoundError:
+        return f"there is no file {bundle}"
+    except ssl.SSLError:
+        return f"{bundle} holds no certificates; expected one or more as text (PEM)"
+    except OSError as error:
+        return f"{bundle} cannot be read ({error.strerror}); expected a file of certificates that this user may read"
+    return None
 
 
 def shown(value: object) -> str:

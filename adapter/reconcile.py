@@ -6,6 +6,7 @@ the ticket's revision.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from functools import partial
 from adapter.deciding import Decider
 from adapter.erasure import caught_up, erasures, forgotten_call, heeded
 from adapter.facts import FactFinder
-from adapter.gaps import Gap, Why
+from adapter.gaps import Gap, Why, poured
 from adapter.journal import Journal
 from adapter.news import tell_decided
 from adapter.outbox import Batch, Outbox, takes_turns
@@ -24,7 +25,7 @@ from adapter.records import CallState, Commit, Committed, Look, Store, StoredCal
 from adapter.shelf import Shelf
 from adapter.sites import Post, Sites, as_configured
 from adapter.undoing import heeded_orders
-from adapter.visit import LEASE, Meter, Visit, halted, sendable
+from adapter.visit import Lease, Meter, Visit, climbs_to, halted, sendable
 from connectors.contract import TryLater
 from policies.case import Case, Decision, Facts
 from policies.commands import Mode, Occasion
@@ -64,6 +65,7 @@ class Reconciler:
         clock: Callable[[], datetime],
         tell: Callable[[], None],
         mode: Callable[[Post], Mode] = as_configured,
+        ticking: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._sites = sites
@@ -75,6 +77,7 @@ class Reconciler:
         self._clock = clock
         self._tell_people = tell
         self._mode = mode
+        self._ticking = ticking
 
     def look(self, ref: TicketRef) -> datetime | None:
         """Do all that is due for a ticket; whatever fails, it is looked at again later and nothing is lost."""
@@ -86,26 +89,31 @@ class Reconciler:
             return self._later(work, now + FORGOTTEN)
         meter = Meter(post.asked)
         try:
-            return self._look(post, work, meter, now)
-        except TryLater as later:
-            again = post.brake.failed(later, self._clock())
-            self._journal.tell("ticket.later", ticket=str(ref), reason=str(later), again=again)
-            return self._later(work, again)
+            return self._caught(post, work, now, partial(self._look, post, work, meter, now))
         except Fenced:
             return now
-        except Unusable:  # no fault of this ticket's: nothing was stored, and it waits with the others
+        finally:
+            self._count(post, meter, now)
+
+    def _caught(self, post: Post, work: Work, now: datetime, do: Callable[[], datetime | None]) -> datetime | None:
+        """Do what begins where `work` stands; if it fails, look again later, unless somebody else has looked since."""
+        try:
+            return do()
+        except TryLater as later:
+            again = post.brake.failed(later, self._clock())
+            self._journal.tell("ticket.later", ticket=str(work.ref), reason=str(later), again=again)
+            return self._later(work, again)
+        except (Fenced, Unusable):  # no fault of this ticket's: nothing was stored, and it waits with the others
             raise
         except Exception as error:  # a bug of ours must cost this ticket time, never the others theirs
             return self._failed(work, error, now)
-        finally:
-            self._count(post, meter, now)
 
     def _count(self, post: Post, meter: Meter, now: datetime) -> None:
         if calls := meter.take():
             self._store.count_calls(post.scope, calls, now)
 
     def _later(self, work: Work, at: datetime) -> datetime:
-        self._store.postpone(work.ref, work.marks, at)
+        self._store.postpone(work, at)
         return at
 
     def _failed(self, work: Work, error: Exception, now: datetime) -> datetime | None:
@@ -142,7 +150,7 @@ class Reconciler:
         for _ in range(_ROUNDS):
             facts = self._facts(post, work, policy, mode, now)
             decision, facts = self._decider.decide(post, policy, case, events, facts, now, watched)
-            visit = Visit(post=post, site=site, work=work, policy=policy, meter=meter, now=now, until=now, waits=waits)
+            visit = Visit(post=post, site=site, work=work, policy=policy, meter=meter, now=now, waits=waits)
             try:
                 return self._commit(visit, facts, case, decision, reading, batch)
             except _OverBudget:
@@ -195,18 +203,18 @@ class Reconciler:
             calls=calls,
             look=Look(at=now, policy=visit.policy.revision, facts=facts, decision=decision, case_before=before),
             adoptive_limit=self._finder.adoptive_limit if decision.adoptive and decision.command else None,
-            moved_to=_climbs_to(decision),
+            moved_to=climbs_to(decision),
             reserves=decision.reserves if decision.reserves and decision.reserves.hold else None,
             turn=decision.command.turn if decision.command and takes_turns(planned) else None,
             notices=decision.notices,
             outdated=_OF_MOVES if decision.given_up else frozenset(),
-            gaps=_poured(work.ref, decision),
+            gaps=poured(work.ref, decision.events),
             filled=work.gaps,
             asked=asked,
             goes_on=_some_open(calls),
             erases=case.erased != _erased(work),
         )
-        visit = replace(visit, until=self._clock() + LEASE)
+        lease = Lease(self._clock, self._ticking)
         outcome = self._store.commit(commit)
         if outcome is not Committed.DONE:
             visit.meter.give_back(asked)
@@ -216,23 +224,27 @@ class Reconciler:
             self._journal.tell("ticket.erased", ticket=str(work.ref), whole=WHOLE_TICKET in case.erased)
         if decision.notices:
             self._tell_people()
-        return self._send(visit, facts, case, list(begun.values()), next_look) if begun else next_look
+        if not begun:
+            return next_look
+        visit = replace(visit, work=replace(work, revision=work.revision + 1))
+        send = partial(self._send, visit, lease, facts, case, list(begun.values()), next_look)
+        return self._caught(visit.post, visit.work, now, send)
 
     def _send(
-        self, visit: Visit, facts: Facts, case: Case, calls: Sequence[StoredCall], next_look: datetime | None
+        self, visit: Visit, lease: Lease, facts: Facts, case: Case, calls: Sequence[StoredCall], due: datetime | None
     ) -> datetime | None:
         post, work = visit.post, visit.work
         stop = halted(self._store, visit, case, self._clock)
-        batch = self._outbox.send(post, case.ticket, calls, self._clock, stop, visit.until)
+        batch = self._outbox.send(post, case.ticket, calls, self._clock, stop, lease.ended)
         done = self._clock()
-        after, look = promising_ids(case, batch.learned, done), next_look
+        after, look = promising_ids(case, batch.learned, done), due
         if batch.learned:
             after, look = self._decider.learn(visit.policy, after, batch.learned, facts, done)
         after = without_ended(after, batch.calls)
         again = _earliest(look, batch.again, visit.waits)
         commit = Commit(
             ref=work.ref,
-            revision=work.revision + 1,
+            revision=work.revision,
             marks=work.marks,
             now=done,
             due_at=again,
@@ -275,24 +287,12 @@ class Reconciler:
         return commit.due_at
 
 
-def _poured(ref: TicketRef, decision: Decision) -> list[Gap]:
-    """Return the tickets that this one was merged into: what was asked here is to be seen there."""
-    into = [(event.merged_into, event.at) for event in decision.events if event.merged_into is not None]
-    return [Gap(ref=replace(ref, id=ticket), at=at, why=Why.MERGED) for ticket, at in into if ticket != ref.id]
-
-
 def _erased(work: Work) -> Mapping[str, datetime]:
     return work.case.erased if work.case is not None else {}
 
 
 def _some_open(calls: Sequence[StoredCall]) -> bool:
     return any(not stored.state.ended for stored in calls)
-
-
-def _climbs_to(decision: Decision) -> int | None:
-    """Return the level that a ticket is moved up to; a ticket that comes down is nobody's new work."""
-    command = decision.command
-    return command.level if command is not None and command.level > command.level_before else None
 
 
 def _earliest(*moments: datetime | None) -> datetime | None:

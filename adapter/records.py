@@ -194,8 +194,8 @@ class Store(Protocol):
     def turns(self, site: str) -> Mapping[int, int]:
         """Return how many moves each level of a site (`vendor/site`) has got so far."""
 
-    def postpone(self, ref: TicketRef, marks: int, until: datetime) -> None:
-        """Look again later; nothing else changes. A delivery that arrived meanwhile makes it now."""
+    def postpone(self, work: Work, until: datetime) -> None:
+        """Look again later, unless somebody else has looked since. A delivery that arrived meanwhile makes it now."""
 
     def mark_due(self, ref: TicketRef, now: datetime) -> None:
         """Make a ticket due now."""
@@ -240,16 +240,16 @@ class Store(Protocol):
         """Return what was remembered of a ticket at a time, and by which policy it was looked at last."""
 
     def activate(self, revision: str, name: str, text: str, now: datetime) -> None:
-        """Store a policy, make it the active one and every ticket it may concern due."""
+        """Store a policy, make it the active one, and recall every ticket that it may concern."""
 
     def set_mode(self, site: str, mode: Mode, now: datetime) -> None:
-        """Remember since when a site (`vendor/site`) works in this mode; if that is new, its tickets are due."""
+        """Remember since when a site (`vendor/site`) works in this mode; if that is new, its tickets are recalled."""
 
     def pause(self, scope: str, reason: str, now: datetime) -> None:
         """Stop every write for `all`, `site:<vendor>/<site>` or `rule:<name>`."""
 
     def resume(self, scope: str, now: datetime) -> bool:
-        """Allow writes again and make what was held due; False if nothing was paused there."""
+        """Allow writes again and recall what was held; False if nothing was paused there."""
 
     def switches(self) -> Mapping[str, str]:
         """Return what is paused, with the reasons."""

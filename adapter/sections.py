@@ -32,7 +32,7 @@ class Server(Table):
     threads: int = Field(default=8, ge=1, le=256, description="deliveries received at the same time")
     body_limit: int = Field(default=5 * 1024 * 1024, ge=1024, description="bytes; a longer delivery is answered 413")
     public_url: str | None = Field(default=None, description="https://… under which vendors reach this Stepladder")
-    backlog: int = Field(default=20_000, ge=1, description="tickets that wait to be looked at now; above it, 503")
+    backlog: int = Field(default=20_000, ge=1, description="tickets whose deliveries wait to be read; above it, 503")
 
     @field_validator("public_url")
     @classmethod
@@ -65,7 +65,7 @@ class Missed(Table):
 class Retention(Table):
     """`[retention]`: how long things are kept, in days. 0 keeps them for ever."""
 
-    bodies: int = Field(default=14, ge=0, le=3650, description="days that a delivery's bytes are kept")
+    bodies: int = Field(default=14, ge=0, le=3650, description="days that a delivery's bytes are kept, at most as long")
     deliveries: int = Field(default=30, ge=0, le=3650, description="days that a delivery's id is kept, at least 3")
     dead_letters: int = Field(default=30, ge=0, le=3650, description="days that what nobody could read is kept whole")
     tickets: int = Field(default=90, ge=0, le=3650, description="days after a ticket's end and last event, at least 7")
@@ -74,12 +74,18 @@ class Retention(Table):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
+        wrong = []
         if 0 < self.deliveries < 3:
-            raise ValueError("deliveries: expected 0 or at least 3: a vendor may send for days what it thinks was lost")
-        if self.deliveries and not 0 < self.bodies <= self.deliveries:
-            raise ValueError("bodies: expected 1 or more and at most deliveries, because bytes go with their delivery")
+            days = f"deliveries: found {self.deliveries}"
+            wrong.append(f"{days}; expected 0 or at least 3: a vendor may send for days what it thinks was lost")
+        if 0 < self.deliveries < self.bodies:
+            days = f"bodies: found {self.bodies}{'' if 'bodies' in self.model_fields_set else ' (the default)'}"
+            wrong.append(f"{days}; expected at most deliveries ({self.deliveries}), for bytes go with their delivery")
         if 0 < self.tickets < 7:
-            raise ValueError("tickets: expected 0 or at least 7: what was solved this week is often opened again")
+            days = f"tickets: found {self.tickets}"
+            wrong.append(f"{days}; expected 0 or at least 7: what was solved this week is often opened again")
+        if wrong:
+            raise ValueError("; ".join(wrong))
         return self
 
     @property

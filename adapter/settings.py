@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from adapter.credentials import Credentials, Keys, places, secret_settings, types_in, variable
 from adapter.databases import DatabaseSecrets, Wrong, address_of, is_server
 from adapter.gaps import Rounds
-from adapter.problems import Problem, SettingsError, dotted, findings, nearest, shown, toml_place
+from adapter.problems import Problem, SettingsError, dotted, findings, nearest, shown, toml_place, untrustworthy
 from adapter.sections import Guards, Mail, Missed, OnCall, Retention, Server, Table, Worker, is_host
 from adapter.vigilance import Audit, Log, Monitor
 from connectors.site import SiteSettings, bare, on_loopback
@@ -34,6 +34,7 @@ class _Document(Table):
     """All of stepladder.toml, apart from what the vendors' own classes check."""
 
     policy: str = Field(default="policy.yaml", description="path of the policy")
+    state: str = Field(default=".", description="folder of the database and of renewed tokens")
     database: str = Field(default="sqlite:///stepladder.db", description="such as sqlite:///stepladder.db")
     server: Server = Server()
     worker: Worker = Worker()
@@ -64,6 +65,7 @@ class Settings:
     log: Log = field(default_factory=Log)
     monitor: Monitor = field(default_factory=Monitor)
     audit: Audit = field(default_factory=Audit)
+    state: Path = Path()
     database_password: SecretStr | None = None
     mail: Mail | None = None
     on_call: Mapping[str, OnCall] = field(default_factory=dict)
@@ -82,7 +84,8 @@ class Settings:
 def load(path: Path, environ: Mapping[str, str], vendors: Mapping[str, type[SiteSettings]]) -> Settings:
     """Read stepladder.toml, secrets.toml beside it and the environment. Raises SettingsError with all problems.
 
-    `vendors` are the vendors' settings classes by name. Relative paths start at the file's folder.
+    `vendors` are the vendors' settings classes by name. Relative paths start at the file's folder, the database's at
+    `state`.
     """
     return _Reading(path, environ, vendors).settings()
 
@@ -113,8 +116,9 @@ class _Reading:
     def settings(self) -> Settings:
         """Return the settings, or raise with everything that was found."""
         whole = self._checked(_Document, self.document, ())
-        policy = self._policy(self.document.get("policy", _Document().policy))
-        database = self._database(self.document.get("database", _Document().database))
+        policy = self._path(self.document.get("policy", _Document().policy))
+        state = self._path(self.document.get("state", _Document().state))
+        database = self._database(self.document.get("database", _Document().database), state)
         sites = {name: site for name, table in self.tables.items() if (site := self._site(name, table)) is not None}
         if not self.tables:
             self._tell(("sites",), "none found; expected a table [sites.<name>] with vendor and url")
@@ -131,6 +135,7 @@ class _Reading:
         return Settings(
             file=self.path.absolute(),
             policy=policy,
+            state=state,
             database=database,
             database_password=opens.password if opens is not None else None,
             server=whole.server,
@@ -202,8 +207,8 @@ class _Reading:
         """Return a table with its secrets, checked by its class."""
         secrets = self.credentials.of(where, table)
         values = {key: self._rooted(model, key, value) for key, value in table.items() if key not in secrets.keys}
-        if isinstance(values.get("ca_bundle"), Path) and not values["ca_bundle"].is_file():
-            self._tell((*where, "ca_bundle"), f"there is no file {values['ca_bundle']}")
+        if isinstance(bundle := values.get("ca_bundle"), Path) and (wrong := untrustworthy(bundle)) is not None:
+            self._tell((*where, "ca_bundle"), wrong)
         given = {**values, **secrets.values}
         try:
             return model.model_validate(given)
@@ -240,12 +245,12 @@ class _Reading:
         return not wrong
 
     # --- the rest -------------------------------------------------------------------------------------------
-    def _policy(self, name: object) -> Path:
+    def _path(self, name: object) -> Path:
         return self.folder / name if isinstance(name, str) else self.folder
 
-    def _database(self, url: object) -> str:
+    def _database(self, url: object, state: Path) -> str:
         try:
-            return address_of(url, self.folder) if isinstance(url, str) else ""
+            return address_of(url, self.folder if is_server(url) else state) if isinstance(url, str) else ""
         except Wrong as wrong:
             self._tell(("database",), str(wrong))
             return ""

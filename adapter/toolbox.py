@@ -7,6 +7,8 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import click
+
 from adapter.assembly import build, finder_of, keeper_of, make_app, read_settings, store_of, system_clock
 from adapter.cli import cli
 from adapter.cli.tools import Unavailable
@@ -38,8 +40,9 @@ class Toolbox:
         return make_server(make_app(house), server, opened)
 
     def open_store(self, settings: Settings) -> SqlStore:
-        """Open the tables, beside a process that works on them."""
+        """Open the tables, beside a process that works on them; they are closed when the command ends."""
         store = store_of(settings)
+        click.get_current_context().call_on_close(store.close)
         store.database.migrate()
         return store
 

@@ -41,6 +41,9 @@ class Moves(Protocol):
     def moved(self, site: str | None, since: datetime) -> Sequence[TicketRef]:
         """Return the tickets that we moved up since a moment, each once."""
 
+    def moves(self, ref: TicketRef, since: datetime) -> Sequence[datetime]:
+        """Return when we moved a ticket up since a moment, the latest first."""
+
     def looks(self, ref: TicketRef, since: datetime | None, limit: int) -> Sequence[KeptLook]:
         """Return the looks at a ticket, the latest first."""
 
@@ -89,15 +92,38 @@ def _event(order: Order, now: datetime) -> Event:
 class Undoing:
     """Finds the moves of a stretch of time, and what taking each back would do, by the same decision that does it."""
 
-    def __init__(self, store: Moves, shelf: Shelf, finder: FactFinder, now: datetime) -> None:
+    def __init__(
+        self, store: Moves, shelf: Shelf, finder: FactFinder, now: datetime, kept: timedelta | None = None
+    ) -> None:
+        """`kept`: how long looks are kept, None for ever."""
         self._store = store
+        self._kept = kept
         self._shelf = shelf
         self._finder = finder
         self._now = now
 
     def found(self, ref: TicketRef, mode: Mode, since: datetime, rule: str | None) -> Undo | None:
-        """Return what would become of one ticket; None if nothing was moved, or by other rules only."""
+        """Return what would become of one ticket; None if nothing was moved, or by other rules only.
+
+        A move whose look was let go is told and stays: where it came from, and by which rule, nobody knows any more.
+        """
         looks = [look for look in self._store.looks(ref, since, _MOST_LOOKS) if _climbs(look)]  # the latest first
+        known = {look.at for look in looks}
+        untold = [at for at in self._store.moves(ref, since) if at not in known]
+        if untold and (not looks or (rule is not None and rule not in {look.rule for look in looks})):
+            case = self._store.open(ref, self._now).case or Case.fresh(ref, self._now)
+            why = f"of its move of {_days(untold)} {self._let_go}"
+            return Undo(ref=ref, key=case.ticket.key, level=case.level, rules=(), refused=why)
+        found = self._found(ref, mode, looks, rule)
+        if found is None or found.refused is not None or not untold:
+            return found
+        return replace(found, stays=(*found.stays, f"its move of {_days(untold)} stays, because {self._let_go}"))
+
+    @property
+    def _let_go(self) -> str:
+        return f"the look was let go{f' after {self._kept.days} days' if self._kept is not None else ''}"
+
+    def _found(self, ref: TicketRef, mode: Mode, looks: Sequence[KeptLook], rule: str | None) -> Undo | None:
         if not looks or (rule is not None and rule not in {look.rule for look in looks}):
             return None
         work = self._store.open(ref, self._now)
@@ -129,6 +155,10 @@ class Undoing:
         at = max(self._now, case.told[0]) if case.told is not None else self._now  # the vendor's clock may be ahead
         decision = decide(policy, case, [replace(order, at=at, order="~")], facts, self._now)
         return restored(decision) if isinstance(decision, Decision) else ()
+
+
+def _days(moments: Sequence[datetime]) -> str:
+    return " and ".join(f"{at:%Y-%m-%d %H:%M}" for at in reversed(moments))
 
 
 def _climbs(look: KeptLook) -> bool:

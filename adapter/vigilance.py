@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -17,6 +17,11 @@ class Log(Table):
 
     format: Literal["auto", "console", "json"] = Field(default="auto", description="auto: console on a terminal")
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="how much is told")
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _loud(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
 
 
 class Monitor(Table):

@@ -10,7 +10,7 @@ from adapter.outbox import in_order
 from adapter.records import CallState, Store, StoredCall, Work
 from adapter.sites import Post
 from connectors.site import Site
-from policies.case import Case, Facts
+from policies.case import Case, Decision, Facts
 from policies.commands import Mode
 from policies.policy import Policy
 
@@ -37,11 +37,26 @@ class Meter:
         self._counted -= calls
 
 
+class Lease:
+    """How long a look may send. Seconds that never go back count, for a clock that is set back lengthens nothing.
+
+    The clock counts as well, because those seconds stand still while a machine sleeps.
+    """
+
+    def __init__(self, clock: Callable[[], datetime], ticking: Callable[[], float]) -> None:
+        self._clock, self._ticking = clock, ticking
+        self._since, self._ticks = clock(), ticking()
+
+    def ended(self) -> bool:
+        """Say whether another worker may have taken the ticket over."""
+        return self._ticking() - self._ticks >= LEASE.total_seconds() or self._clock() - self._since >= LEASE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
     """What stays the same while a ticket is looked at. `site` is as the vendor shows it now.
 
-    `until`: nothing is sent after this. `waits`: when to look again because of an order that must wait.
+    `waits`: when to look again because of an order that must wait.
     """
 
     post: Post
@@ -50,8 +65,13 @@ class Visit:
     policy: Policy
     meter: Meter
     now: datetime
-    until: datetime
     waits: datetime | None = None
+
+
+def climbs_to(decision: Decision) -> int | None:
+    """Return the level that a ticket is moved up to; a ticket that comes down is nobody's new work."""
+    command = decision.command
+    return command.level if command is not None and command.level > command.level_before else None
 
 
 def sendable(

@@ -1,6 +1,7 @@
 """What is worth an alarm at this moment, each with its cause and its cure. It asks the tables and the sites, no vendor.
 
-What is held for a reason (a pause, a site that rests, a site that only observes) is no worry.
+What is held for a reason (a pause, a site that rests, a site that only observes) is no worry, unless a site rests for
+long.
 """
 
 from __future__ import annotations
@@ -60,11 +61,13 @@ class Worries:
         self._pulse = pulse
         self._free = free
         self._silence = _Silence()
+        self._away: dict[str, datetime] = {}
 
     def found(self, now: datetime) -> Iterator[Worry]:
         """Yield everything that is wrong. Raises Unusable if the tables cannot be asked."""
         vitals = self._store.vitals(now)
         resting = [post.scope for post in self._sites if post.brake.closed or self._mode_of(post) is None]
+        yield from self._long_away(now)
         yield from self._late(now, resting)
         yield from self._stuck(now, vitals, resting)
         yield from self._unread(now, vitals)
@@ -135,6 +138,17 @@ class Worries:
                 yield Worry(
                     name="unasked", about=watch.site, says=says, todo=f"`stepladder missed {_name(watch.site)}`"
                 )
+
+    def _long_away(self, now: datetime) -> Iterator[Worry]:
+        """Tell of sites that have rested for long, as far as this auditor has seen it begin."""
+        away = {post.scope: post for post in self._sites if post.brake.failing or self._mode_of(post) is None}
+        self._away = {scope: min(self._away.get(scope, now), now) for scope in away}
+        for scope, since in self._away.items():
+            if now - since >= timedelta(minutes=self._settings.stuck):
+                said = away[scope].brake.said or "it could not be examined, the log's examination.later says why"
+                says = f"{scope} has been given a rest since {_hour(since)}; last it answered: {said}"
+                todo = f"`stepladder doctor {_name(scope)}`: the vendor is away, or does not take our credentials"
+                yield Worry(name="away", about=scope, says=says, todo=todo)
 
     def _silent(self, now: datetime) -> Iterator[Worry]:
         self._silence.read(self._store, now)

@@ -183,10 +183,10 @@ def _patience(faults: Faults, fault: Fault, apply: Callable[[], Response]) -> Re
 
 
 def _silence(faults: Faults, fault: Fault, apply: Callable[[], Response]) -> Response:
+    request.get_data()  # read it now: the connection will be gone
     if fault.do == "cut_after":
         apply()
     if fault.do == "cut_late":
-        request.get_data()  # read it now: the connection will be gone
         faults.later(fault.seconds, copy_current_request_context(apply))
     raw = request.environ["werkzeug.socket"]
     raw.shutdown(socket.SHUT_RDWR)

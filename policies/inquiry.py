@@ -12,6 +12,7 @@ from policies.case import Case, Facts
 from policies.conditions import AllOf, Answer, AnyOf, Cause, Leaf, Moment, Node, Not
 from policies.descent import calm_name, descent
 from policies.durations import Duration
+from policies.ladder import began
 from policies.moments import Clocks, moment_of
 from policies.policy import ComeDown, Policy, Rule
 from policies.verdicts import Verdict
@@ -183,7 +184,7 @@ def _counted(verdict: Verdict, case: Case) -> Iterator[Counted]:
     fired = case.fired.get(verdict.rule.name)
     for cause in dict.fromkeys(cause for answer in verdict.finding.support for cause in answer.causes):
         if cause not in verdict.causes:
-            yield Counted(cause=cause, counts=False, why="arose before Stepladder looked")
+            yield Counted(cause=cause, counts=False, why=f"arose before {began(case)}")
         elif fired is not None and cause.id in fired.causes:
             again = verdict.new and verdict.outcome == "fires again"
             yield Counted(cause=cause, counts=again, why="counted before" + (", and counts again" if again else ""))

@@ -10,7 +10,7 @@ from policies.case import Case, End, Facts, Fired
 from policies.commands import Mode, Take
 from policies.echoes import ours_all_the_same
 from policies.levels import Level
-from policies.model import Event, Named, Role, Ticket
+from policies.model import WHOLE_TICKET, Event, Named, Role, Ticket
 from policies.moments import Clocks, moment_of
 from policies.policy import Choice, Policy
 from policies.shifts import Shift
@@ -82,13 +82,20 @@ def _first_adopted(policy: Policy, case: Case, fresh: Sequence[Event], facts: Fa
     story = case.story
     first = story.created_at if story.born else min((event.at for event in fresh), default=None)
     first = first or case.adopted_at or now
-    begin = max(first, facts.mode_since or first)
+    forgotten = case.erased.get(WHOLE_TICKET, first)  # which causes counted before is not known any more
+    begin = max(first, facts.mode_since or first, forgotten)
     newborn = story.born and begin == first
     if case.adopted_at is None or begin < case.adopted_at or (newborn and not case.newborn and case.moves == 0):
         if case.adopted_at is None or (case.moves == 0 and case.level_since == case.adopted_at):
             case = _taken_in(policy, case, begin)
         case = replace(case, adopted_at=begin, newborn=newborn)
     return case if case.mode is facts.mode else replace(case, mode=facts.mode)
+
+
+def began(case: Case) -> str:
+    """Say in words what it was that only later causes count."""
+    forgotten = case.adopted_at is not None and case.adopted_at == case.erased.get(WHOLE_TICKET)
+    return "its texts were erased" if forgotten else "Stepladder looked"
 
 
 def _adopted_again(policy: Policy, case: Case, facts: Facts, now: datetime) -> Case:

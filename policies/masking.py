@@ -6,7 +6,11 @@ import re
 
 HIDDEN = "•••"
 
-_NUMBER = re.compile(r"\d+(?:\W{1,3}\d+|_\d+)*")
+_NUMBER = re.compile(
+    r"((?:\d{4}-\d\d-\d\d[ T])?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:[+-]\d\d:?\d\d)?(?!(?:_|[^\w:]{0,3})\d))"
+    r"|\d+(?:[^\w:]{1,3}\d+|_\d+)*"
+)
+"""A time (ISO 8601) that no more digits follow, which is left alone; or digits, perhaps in groups."""
 _GROUP = re.compile(r"\d+")
 _CARD = range(13, 20)  # digits of a card number (ISO/IEC 7812)
 _QUOTES = "\"'“”„‘’«»`"
@@ -34,7 +38,7 @@ def masked(text: str) -> str:
     text = _SECRET.sub(lambda m: m[1] + m[2] + HIDDEN, text)
     text = _IBAN.sub(HIDDEN, _LOOSE.sub(lambda m: m[1] + m[2] + HIDDEN, text))
     text = _BEARER.sub(lambda m: m[1] + m[2] + HIDDEN, text)
-    return _NUMBER.sub(lambda m: _without_cards(m[0]), _KEY.sub(HIDDEN, _PRIVATE.sub(HIDDEN, text)))
+    return _NUMBER.sub(lambda m: m[1] or _without_cards(m[0]), _KEY.sub(HIDDEN, _PRIVATE.sub(HIDDEN, text)))
 
 
 def _without_cards(number: str) -> str:

@@ -244,5 +244,8 @@ class Event:
 
     @property
     def sort_key(self) -> tuple[datetime, str, str]:
-        """Vendor time, then sequence, then identity: the same for every order of arrival."""
-        return (self.at, self.order, self.id)
+        """Vendor time, then sequence, then identity: the same for every order of arrival.
+
+        Of one moment the creation comes first: to a ticket that is not there yet nothing happens.
+        """
+        return (self.at, "" if self.kind is Kind.CREATED else self.order or "-", self.id)

@@ -233,8 +233,7 @@ class Telling:
             self.story = self.story.with_request(request)
 
     def _status(self, shift: Shift) -> None:
-        spans = (*self.story.statuses, Since(at=shift.at, value=str(shift.after)))
-        self.story = replace(self.story, statuses=spans)
+        self.story = replace(self.story, statuses=(*self.story.statuses, Since(at=shift.at, value=str(shift.after))))
         if shift.before in _RESOLVED and shift.after not in _RESOLVED:
             self.story = replace(self.story, reopens=self.story.reopens + 1, reopened_at=shift.at)
 
@@ -247,6 +246,7 @@ class Telling:
         if self.ticket.assignee is not None and story.taken_at is None and _role(event) is Role.AGENT:
             story = replace(story, taken_at=made, taken_by=str(self.ticket.assignee))
         self.story = story
+        self.since = {name: max(at, made) for name, at in self.since.items()}  # our clock may be behind the vendor's
 
     def _comment(self, event: Event, comment: Comment) -> None:
         role = _role(event)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from policies.case import Case, Facts, RuleTrace
 from policies.conditions import Cause, Finding, Moment, Node, leaves
-from policies.ladder import consumed
+from policies.ladder import began, consumed
 from policies.moments import Clocks, destination, moment_of
 from policies.policy import Policy, Rule
 
@@ -94,7 +94,7 @@ def found_out(rule: Rule, case: Case, finding: Finding, moment: Moment) -> tuple
     if causes and (fired is None or any(cause.id not in fired.causes for cause in causes)):
         return causes, True, "fires"
     if not causes:
-        return causes, False, "was so before Stepladder looked" if known else "no cause of its own"
+        return causes, False, f"was so before {began(case)}" if known else "no cause of its own"
     once_more = again(rule, case, moment)
     if once_more is not None and once_more <= moment.now:
         return causes, True, "fires again"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from adapter.assembly import database_of, keeper_of
 from adapter.cli import cli
 from adapter.settings import load
 from connectors import discover
@@ -76,5 +77,35 @@ def test_the_settings_that_the_compose_file_asks_for_load(tmp_path: Path) -> Non
     assert (settings.server.host, settings.server.port, settings.monitor.port) == ("0.0.0.0", 8080, 9100)
     assert settings.sites["acme"].can_verify
     ports = {str(service["healthcheck"]["test"]) for name, service in OURS.items() if name.startswith("worker")}
-    assert all(":9100/readyz" in test for test in ports)
-    assert ":8080/readyz" in DOCKERFILE
+    assert all(":9100/healthz" in test for test in ports), "a backlog is no reason to start a worker anew"
+    assert ":8080/healthz" in DOCKERFILE
+
+
+@pytest.mark.parametrize("says", [UNIT, DOCKERFILE], ids=["unit", "image"])
+def test_what_is_kept_lies_where_the_service_may_write(says: str, tmp_path: Path) -> None:
+    told = re.search(r'^# +state = "(.*)"$', says, re.MULTILINE)
+    assert told
+    may_write = re.search(r"^StateDirectory=(.*)$", says, re.MULTILINE)
+    assert told[1] == (f"/var/lib/{may_write[1]}" if may_write else re.search(r"mode=0700 (\S+)", says)[1])  # type: ignore[index]
+    assert f"WorkingDirectory={told[1]}" in says or f"WORKDIR {told[1]}" in says
+    settings, state = tmp_path / "etc", tmp_path / "state"
+    settings.mkdir()
+    state.mkdir()
+    site = '[sites.acme]\nvendor = "zendesk"\nurl = "https://acme.zendesk.com"\nemail = "robot@acme.example"'
+    (settings / "stepladder.toml").write_text(f'state = "{state}"\n{site}')
+    vendors = {name: connector.settings for name, connector in discover().items()}
+    loaded = load(settings / "stepladder.toml", {"STEPLADDER_ACME_TOKEN": "a secret"}, vendors)
+    database_of(loaded).migrate()
+    keeper_of(loaded).save("acme", {"refresh": "word"})
+    assert {"stepladder.db", "keepsakes.json"} <= {file.name for file in state.iterdir()}
+    assert [file.name for file in settings.iterdir()] == ["stepladder.toml"]
+
+
+def test_secrets_are_for_the_user_that_each_runs_as() -> None:
+    user = re.search(r"^User=(\S+)$", UNIT, re.MULTILINE)
+    number = re.search(r"^USER (\d+)", DOCKERFILE, re.MULTILINE)
+    assert user
+    assert f"chown {user[1]} secrets.toml && chmod 600 secrets.toml" in UNIT
+    assert number
+    assert f"chown {number[1]} secrets.toml && chmod 600 secrets.toml" in DOCKERFILE
+    assert f"chown {number[1]} secrets/*" in COMPOSE

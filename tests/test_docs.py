@@ -189,7 +189,7 @@ def test_the_settings_page_gives_the_true_defaults_of(table: str, model: type[Ba
 
 
 def test_the_settings_page_names_nothing_that_is_not_there() -> None:
-    known = {key for model in TABLES.values() for key in keys_of(model)} | {"policy", "database"}
+    known = {key for model in TABLES.values() for key in keys_of(model)} | {"policy", "state", "database"}
     keys = {word for word in rows(SETTINGS) if re.fullmatch(r"[a-z_]+", word)}
     assert keys - known == set()
 

@@ -22,8 +22,8 @@ def backup(tools: Tools, file: Path, config: Path | None) -> None:
     """
     settings, store = opened(tools, config)
     size = store.backup(file, tools.clock())
-    folder = settings.file.parent
     click.echo(f"{file}: {size:,} bytes, read back and whole.")
-    left = ["secrets.toml", "keepsakes.json", settings.file.name, settings.policy.name]
-    there = [name for name in left if (folder / name).is_file()]
-    click.echo(f"Not in it, so keep them as well: {', '.join(there) or settings.file.name} (in {folder}).")
+    kept = settings.state / "keepsakes.json"
+    left = [settings.file.with_name("secrets.toml"), kept, settings.file, settings.policy]
+    there = [str(file) for file in left if file.is_file()]
+    click.echo(f"Not in it, so keep them as well: {', '.join(there)}.")

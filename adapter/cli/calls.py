@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from adapter.cli.sought import opened, seeking, shown_at, sought, told, whoever
+from adapter.cli.sought import opened, printable, seeking, shown_at, sought, told, whoever
 from adapter.cli.tools import Tables, Tools, Unavailable, config_option, plainly
 from adapter.inspection import KeptCall
 from adapter.records import CallState
@@ -94,7 +94,8 @@ def _line(kept: KeptCall) -> str:
     sets = ", ".join(sorted(stored.call.parts))
     ended = f"  {stored.outcome}" if stored.outcome else ""
     tries = f"{stored.attempts} attempt{'' if stored.attempts == 1 else 's'}"
-    return f"{stored.call.key}  {shown_at(stored.created_at)}  {kept.ref}  {stored.state}  {tries}  {sets}{ended}"
+    line = f"{stored.call.key}  {shown_at(stored.created_at)}  {kept.ref}  {stored.state}  {tries}  {sets}{ended}"
+    return printable(line)
 
 
 def _fields(kept: KeptCall) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ import click
 
 from adapter.cli.policy.explaining import remembered
 from adapter.cli.policy.told import told as told_about
-from adapter.cli.sought import json_option, opened, scope_of, shown_at, site_option, ticket_named, told
+from adapter.cli.sought import json_option, opened, printable, scope_of, shown_at, site_option, ticket_named, told
 from adapter.cli.tools import Tables, Tools, config_option, plainly
 from adapter.inspection import KeptCase, KeptLook, Sought
 from policies.case import Case
@@ -42,7 +42,18 @@ def list_cases(
     settings, store = opened(tools, config)
     which = Sought(site=scope_of(settings, site) if site is not None else None, limit=limit)
     found = store.cases(which, level=level, due=tools.clock() if due else None)
-    told(((_line(one), _fields(one)) for one in found), "No such tickets.", as_json=as_json)
+    known = _with_what_pauses(found, store)
+    told(((_line(one), _fields(one)) for one in known), "No such tickets.", as_json=as_json)
+
+
+def _with_what_pauses(found: Sequence[KeptCase], store: Tables) -> Iterator[KeptCase]:
+    """Yield each case; of one that waits for nothing but the end of a pause that is what holds it."""
+    paused = store.switches()
+    for one in found:
+        scopes = [scope for scope in ("all", f"site:{one.ref.vendor}/{one.ref.site}") if scope in paused]
+        waits = bool(scopes) and store.calls(Sought(ref=one.ref, limit=1), only_open=True, only_refused=False)
+        why = f"its writes wait: {scopes[0]} is paused ({paused[scopes[0]]})" if waits else None
+        yield replace(one, held=one.held or why)
 
 
 @cases.command("show")
@@ -62,7 +73,7 @@ def show_case(tools: Tools, ticket: str, config: Path | None) -> None:
         explanation = explain(found.policy, found.case, found.facts, found.at)
         click.echo(told_about(replace(explanation, rules=(), ways=()), found.remarks), nl=False)
     for line in (*_clocks(found.case), *_open(store, ref, now), *_last_looks(store, ref)):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 def _clocks(case: Case) -> Iterator[str]:
@@ -73,7 +84,8 @@ def _clocks(case: Case) -> Iterator[str]:
         "taken": story.taken_at,
         "expected to be resolved by": case.promised,
     }
-    yield "\nCLOCKS (UTC)"
+    yield ""
+    yield "CLOCKS (UTC)"
     for name, at in moments.items():
         if at is not None:
             yield f"  {name} {shown_at(at)}"
@@ -103,7 +115,7 @@ def _line(kept: KeptCase) -> str:
     trouble = f"  left to a person: {kept.trouble}" if kept.trouble else ""
     known = f"{kept.ref} {kept.key or ''}".rstrip()
     since = f"level {kept.level} since {shown_at(kept.level_since)}"
-    return f"{known}  {since}  next look {shown_at(kept.due_at)}{held}{trouble}"
+    return printable(f"{known}  {since}  next look {shown_at(kept.due_at)}{held}{trouble}")
 
 
 def _fields(kept: KeptCase) -> dict[str, object]:

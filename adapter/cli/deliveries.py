@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from adapter.cli.sought import opened, scope_of, seeking, shown_at, site_option, sought, told
+from adapter.cli.sought import opened, printable, scope_of, seeking, shown_at, site_option, sought, told
 from adapter.cli.tools import Tables, Tools, Unavailable, config_option, plainly
 from adapter.inspection import KeptDelivery, Sought
 from adapter.settings import Settings
@@ -14,7 +15,8 @@ from connectors.contract import Delivery
 from connectors.site import Site
 from policies.masking import masked
 
-_MOST_REPLAYED = 10_000
+_AT_ONCE = 1_000
+"""How many dead letters are looked up in one go."""
 
 
 @click.group()
@@ -55,17 +57,17 @@ def show_delivery(tools: Tools, row: int, body: bool, config: Path | None) -> No
     _, store = opened(tools, config)
     kept, delivery = _found(store, row)
     click.echo(_line(kept))
-    click.echo(f"vendor's id: {kept.vendor_id or 'none'}")
+    click.echo(f"vendor's id: {printable(kept.vendor_id or 'none')}")
     for ref in kept.tickets:
         click.echo(f"ticket: {ref}{' (not read yet)' if ref in kept.unread else ''}")
     for name, value in delivery.headers.items():
-        click.echo(f"{name}: {masked(value)}")
+        click.echo(printable(f"{name}: {masked(value)}"))
     if delivery.query:
-        click.echo(f"query: {masked(delivery.query)}")
+        click.echo(printable(f"query: {masked(delivery.query)}"))
     if body and kept.size is None:
         click.echo("Its bytes were let go ([retention] bodies, or the policy does not name its ticket).")
     elif body:
-        click.echo(masked(delivery.body.decode("utf-8", errors="backslashreplace")))
+        click.echo(printable(masked(delivery.body.decode("utf-8", errors="backslashreplace")), keeps="\n\t"))
 
 
 @deliveries.command("replay")
@@ -82,14 +84,21 @@ def replay_deliveries(tools: Tools, rows: tuple[int, ...], dead: bool, site: str
     settings, store = opened(tools, config)
     if dead:
         scope = scope_of(settings, site) if site is not None else None
-        found = store.deliveries(Sought(site=scope, limit=_MOST_REPLAYED), dead=True)
-        rows = tuple(sorted(one.row for one in found if one.size is not None))
+        rows = tuple(sorted(_dead(store, scope)))
     said = [_replayed(tools, store, settings, row) for row in rows]
     for line, _ in said:
-        click.echo(line)
+        click.echo(printable(line))
     click.echo(f"{sum(well for _, well in said)} of {len(said)} deliveries are read again.")
     if not all(well for _, well in said):
         raise SystemExit(1)
+
+
+def _dead(store: Tables, scope: str | None) -> Iterator[int]:
+    """Yield every dead letter whose bytes are kept, the latest first."""
+    found = store.deliveries(Sought(site=scope, limit=_AT_ONCE), dead=True)
+    while found:
+        yield from (one.row for one in found if one.size is not None)
+        found = store.deliveries(Sought(site=scope, limit=_AT_ONCE, before=found[-1].row), dead=True)
 
 
 def _replayed(tools: Tools, store: Tables, settings: Settings, row: int) -> tuple[str, bool]:
@@ -124,7 +133,7 @@ def _line(kept: KeptDelivery) -> str:
     size = f"{kept.size} bytes" if kept.size is not None else "no bytes kept"
     names = ", ".join(f"{ref.id}{'*' if ref in kept.unread else ''}" for ref in kept.tickets) or "no ticket"
     problem = f"  dead: {masked(kept.problem)}" if kept.problem else ""
-    return f"{kept.row:>8}  {shown_at(kept.received_at)}  {kept.site}  {size}  {names}{problem}"
+    return printable(f"{kept.row:>8}  {shown_at(kept.received_at)}  {kept.site}  {size}  {names}{problem}")
 
 
 def _fields(kept: KeptDelivery) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import textwrap
@@ -14,6 +13,7 @@ from pathlib import Path
 import click
 
 from adapter.cli.meant import TOKEN, Forgetful, administrator, policy_of, site_named, store_of, uses_at
+from adapter.cli.sought import in_json, printable
 from adapter.cli.tools import Tables, Tools, config_option, plainly
 from adapter.databases import is_server
 from adapter.examination import Examined, Verdict, as_json, examine, keep, last, remembering, together, verdict
@@ -195,7 +195,7 @@ def _told(finding: Finding, *, accepted: bool = False) -> list[str]:
     word = "PROBLEM" if finding.grade is Grade.PROBLEM else finding.grade.value
     word = "accepted" if accepted else "HEARD" if finding.customer_hears else word
     cure = _wrapped(f"{_INDENT}→ {finding.cure.rstrip('.')}") if finding.cure and not accepted else []
-    return [*_line(word, finding.says), *cure, f"{_INDENT}{finding.name}"]
+    return [*_line(word, finding.says), *cure, f"{_INDENT}{printable(finding.name)}"]
 
 
 def _line(word: str, says: str) -> list[str]:
@@ -203,6 +203,7 @@ def _line(word: str, says: str) -> list[str]:
 
 
 def _wrapped(text: str) -> list[str]:
+    text = printable(text, keeps="\n")  # which wrapping makes a space
     return textwrap.wrap(text, _WIDTH, subsequent_indent=_INDENT, break_long_words=False, break_on_hyphens=False)
 
 
@@ -226,4 +227,4 @@ def _data(reports: Sequence[Report], house: Sequence[Finding], now: datetime) ->
         for report in reports
     ]
     told = {"examined_at": now.isoformat(), "sites": sites, "settings": [as_json(finding) for finding in house]}
-    return json.dumps(told, indent=2, ensure_ascii=False)
+    return in_json(told, indent=2)

@@ -10,6 +10,7 @@ from typing import Protocol
 import click
 
 from adapter.cli.meant import site_named
+from adapter.cli.sought import counted
 from adapter.cli.tools import Unavailable, config_option, plainly
 from adapter.settings import Settings
 from policies.model import TicketRef
@@ -64,7 +65,9 @@ def erase(tools: Tools, named: str, requester: str | None, yes: bool, config: Pa
     for ref in refs:
         click.echo(f"{ref}: {'text erased' if yes else 'would be erased'}")
     if not yes:
-        click.echo(f"Nothing was erased yet: {len(refs)} tickets; say --yes to erase them. It cannot be undone.")
+        click.echo(
+            f"Nothing was erased yet: {counted(len(refs), 'ticket')}; say --yes to erase them. It cannot be undone."
+        )
     elif not store.settle_erasure():
         click.echo("The database's log is being read; the working process clears it within minutes.")
     if yes:

@@ -8,15 +8,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 
 from adapter.cli.tools import House, Tools, WebServer, config_option, plainly, secrets_toml
+from adapter.settings import Settings
 
-_levels = click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False)
+_levels = click.Choice(["debug", "info", "warning", "error"], case_sensitive=False)
 _PORT = click.IntRange(0, 65535)
+_NOW_AND_THEN = 0.5  # seconds
+_monitor_option = click.option("--monitor-port", type=_PORT, help="Port of numbers and health, for [monitor] port.")
 _log_option = click.option("--log", type=_levels, help="How much to say, instead of [log] level.")
 
 
@@ -24,13 +28,22 @@ _log_option = click.option("--log", type=_levels, help="How much to say, instead
 @click.option("--host", help="Address to listen on, instead of [server] host.")
 @click.option("--port", type=_PORT, help="Port to listen on, instead of [server] port.")
 @click.option("--worker/--no-worker", default=True, help="Whether this process also decides and writes back.")
+@_monitor_option
 @_log_option
 @config_option
 @click.pass_obj
 @plainly
-def serve(tools: Tools, host: str | None, port: int | None, worker: bool, log: str | None, config: Path | None) -> None:
+def serve(
+    tools: Tools,
+    host: str | None,
+    port: int | None,
+    worker: bool,
+    monitor_port: int | None,
+    log: str | None,
+    config: Path | None,
+) -> None:
     """Receive webhooks, decide and write back, in one process."""
-    settings = tools.read_settings(config)
+    settings = _watched_at(monitor_port, tools.read_settings(config))
     tools.log_to_stderr(settings.log, log)
     house = tools.build(settings)
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
@@ -42,30 +55,38 @@ def serve(tools: Tools, host: str | None, port: int | None, worker: bool, log: s
         try:
             house.start(worker=worker)
             _announce(house, f"http://{server.host}:{opened.getsockname()[1]}")
-            told.wait()
+            wait_for(told)
             click.echo("Stopping.", err=True)
         finally:
             _end(house, web)
 
 
 @click.command()
+@_monitor_option
 @_log_option
 @config_option
 @click.pass_obj
 @plainly
-def worker(tools: Tools, log: str | None, config: Path | None) -> None:
+def worker(tools: Tools, monitor_port: int | None, log: str | None, config: Path | None) -> None:
     """Decide and write back only, beside a process that serves with --no-worker."""
-    settings = tools.read_settings(config)
+    settings = _watched_at(monitor_port, tools.read_settings(config))
     tools.log_to_stderr(settings.log, log)
     house = tools.build(settings)
     with told_to_stop() as told:
         try:
-            house.start()
+            house.start(receives=False)
             click.echo("Stepladder works; Ctrl-C stops it.")
-            told.wait()
+            wait_for(told)
             click.echo("Stopping.", err=True)
         finally:
             _end(house)
+
+
+def _watched_at(port: int | None, settings: Settings) -> Settings:
+    """Let processes that share a machine and its settings each have a port of their own."""
+    if port is None:
+        return settings
+    return replace(settings, monitor=settings.monitor.model_copy(update={"port": port}))
 
 
 def _end(house: House, web: WebServer | None = None) -> None:
@@ -105,7 +126,7 @@ def sandbox(tools: Tools, vendors: tuple[str, ...], port: int, to: str | None) -
     page = show(dict(desks))
     click.echo("The sandboxes run; Ctrl-C stops them.")
     click.echo(f"See the tickets, and act as customer or agent: {page.url}/")
-    until_stopped(threading.Event().wait)
+    until_stopped(lambda: wait_for(threading.Event()))
     page.stop()
     for _, desk in desks:
         desk.stop()
@@ -128,6 +149,12 @@ def told_to_stop() -> Iterator[threading.Event]:
         raise
 
 
+def wait_for(told: threading.Event) -> None:
+    """Wait until it is set. Now and then the main thread must wake: a signal that another thread took waits for it."""
+    while not told.wait(_NOW_AND_THEN):
+        pass
+
+
 def until_stopped(run: Callable[[], object]) -> None:
     """Run until SIGTERM or Ctrl-C, and return either way."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -137,7 +164,9 @@ def until_stopped(run: Callable[[], object]) -> None:
 
 
 def _announce(house: House, address: str) -> None:
-    click.echo(f"Stepladder receives on {address}; policy {house.store.active_policy()}.")
+    active = house.store.active_policy()
+    decides = f"policy {active}" if active is not None else "no policy yet: the first worker to start activates one"
+    click.echo(f"Stepladder receives on {address}; {decides}.")
     for name, site in house.settings.sites.items():
         deaf = "" if site.can_verify else ", but it has no webhook secret: every delivery is refused"
         click.echo(f"  {address}/webhooks/{site.vendor}/{name}  ({site.mode}{deaf})")

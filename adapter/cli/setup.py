@@ -17,6 +17,7 @@ import click
 from pydantic import SecretStr
 
 from adapter.cli.meant import EMAIL, TOKEN, Forgetful, administrator, policy_of, site_named, store_of, uses_at
+from adapter.cli.sought import printable
 from adapter.cli.tools import Tools, Unavailable, config_option, plainly
 from adapter.credentials import secret_settings, variable
 from adapter.handwritten import NotWritten, line, write
@@ -123,7 +124,7 @@ def _taken(connector: Connector, site: Site, keeper: Keeper, uses: Uses, dry: bo
     try:
         yield from connector.set_up(site, keeper, uses, dry)
     except (TryLater, Refused) as error:
-        click.echo(f"  {'FAILED':13} {error}")
+        click.echo(f"  {'FAILED':13} {printable(str(error))}")
         if "credentials" in str(error):
             click.echo(f"{'':16}The credentials were {whose}.")
         click.echo("Nothing more was tried. Run it again: what is there already is left as it is.", err=True)
@@ -131,7 +132,7 @@ def _taken(connector: Connector, site: Site, keeper: Keeper, uses: Uses, dry: bo
 
 
 def _print(step: Step) -> None:
-    click.echo(f"  {_MARKS.get(step.done, step.done.value):13} {step.says}")
+    click.echo(f"  {_MARKS.get(step.done, step.done.value):13} {printable(step.says)}")
     if step.done is Done.THERE:
         return
     click.echo(f"{'':16}Who may: {step.role}.")

@@ -104,9 +104,30 @@ def told(rows: Iterable[tuple[str, Mapping[str, object]]], nothing: str, *, as_j
     count = 0
     for line, fields in rows:
         count += 1
-        click.echo(json.dumps(fields, default=_plain, ensure_ascii=False) if as_json else line)
+        click.echo(in_json(fields) if as_json else line)
     if not count and not as_json:
         click.echo(nothing)
+
+
+def counted(count: int, thing: str) -> str:
+    """Write how many of a thing there are: `1 ticket`, `2 tickets`."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def printable(text: str, keeps: str = "") -> str:
+    """Write what others chose so that it cannot steer a terminal or look like a line of ours; `keeps`: save these."""
+    return "".join(char if char.isprintable() or char in keeps else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    number = ord(char)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def in_json(value: object, indent: int | None = None) -> str:
+    """Write JSON, in which only what is printable stands as it is."""
+    text = json.dumps(value, default=_plain, ensure_ascii=False, indent=indent)
+    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
 
 
 def _plain(value: object) -> str:

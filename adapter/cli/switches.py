@@ -26,7 +26,8 @@ def pause(tools: Tools, scope: str, reason: str, config: Path | None) -> None:
     settings = tools.read_settings(config)
     store = tools.open_store(settings)
     where = _scope(settings, scope)
-    _known_rule(store, where)
+    if where.startswith("rule:"):
+        expect_rule(store, where.removeprefix("rule:"))
     store.pause(where, reason, tools.clock())
     what = {"all": "Every write is", "site": f"Writes to {where.partition(':')[2]} are"}
     named = what.get(where.partition(":")[0], f"Writes by {where.replace(':', ' ', 1)} are")
@@ -51,13 +52,10 @@ def resume(tools: Tools, scope: str, config: Path | None) -> None:
         click.echo(f"Still paused: {other} ({reason}).")
 
 
-def _known_rule(store: Store, where: str) -> None:
-    """Refuse a rule that no policy has, also none that escalated tickets keep to: pausing it would stop nothing."""
-    if not where.startswith("rule:"):
-        return
+def expect_rule(store: Store, name: str) -> None:
+    """Refuse the name of a rule that no policy has, also none that escalated tickets keep to: it would do nothing."""
     shelf = Shelf(store.policy_text)
     names = list({name: None for stored in store.policies() for name in pausable(shelf.get(stored.revision))})
-    name = where.removeprefix("rule:")
     if names and name not in names:
         near = difflib.get_close_matches(name, names, n=1)
         guess = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(names)}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -50,7 +52,7 @@ class House(Protocol):
     def store(self) -> Store:
         """Where it keeps things."""
 
-    def start(self, *, worker: bool = True) -> None:
+    def start(self, *, worker: bool = True, receives: bool = True) -> None:
         """Begin."""
 
     def stop(self, patience: float | None = None) -> bool:
@@ -111,6 +113,9 @@ config_option = click.option(
 )
 
 
+_HUNG_UP = 128 + signal.SIGPIPE
+
+
 def plainly(command: Callable[P, R]) -> Callable[P, R]:
     """Let expected errors end a command with their sentences instead of a traceback."""
 
@@ -118,6 +123,9 @@ def plainly(command: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
+        except BrokenPipeError:  # whoever read us, such as `head`, has read enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(_HUNG_UP)
         except (SettingsError, PolicyError, PolicyRefused, AlreadyWorking, Unavailable, OSError) as error:
             click.echo(str(error), err=True)
             sys.exit(2)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from adapter.cli.sought import json_option, moment_of, opened, scope_of, site_option, told, whoever
+from adapter.cli.sought import counted, json_option, moment_of, opened, printable, scope_of, site_option, told, whoever
+from adapter.cli.switches import expect_rule
 from adapter.cli.tools import Tables, Tools, config_option, plainly
 from adapter.examination import standing
 from adapter.gaps import Order
@@ -49,8 +50,12 @@ def undo(
     """
     settings, store = opened(tools, config)
     now = tools.clock()
+    if rule is not None:
+        expect_rule(store, rule)
     scope = scope_of(settings, site) if site is not None else None
-    undoing = Undoing(store, Shelf(store.policy_text), tools.finder(settings, store), now)
+    undoing = Undoing(
+        store, Shelf(store.policy_text), tools.finder(settings, store), now, settings.retention.keep.looks
+    )
     found = list(_found(store, settings, undoing, scope, moment_of(since, now), rule))
     told(((_line(one), _fields(one)) for one in found), "Nothing was moved up since then.", as_json=as_json)
     possible = [one for one in found if one.refused is None]
@@ -58,13 +63,13 @@ def undo(
         _beside(tools, store, possible)
     if dry_run or not possible:
         return
-    if not yes and not click.confirm(f"Take back the moves of {len(possible)} tickets?", err=as_json):
+    if not yes and not click.confirm(f"Take back the moves of {counted(len(possible), 'ticket')}?", err=as_json):
         click.echo("Nothing was changed.", err=True)
         sys.exit(2)
     key = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     orders = [Order(key=key, ref=one.ref, at=now, level=one.level, said_by=whoever(), why=reason) for one in possible]
     count = store.order(orders)
-    click.echo(f"Ordered for {count} tickets ({key}); each is read and written in its turn.", err=as_json)
+    click.echo(f"Ordered for {counted(count, 'ticket')} ({key}); each is read and written in its turn.", err=as_json)
 
 
 def _found(
@@ -90,11 +95,11 @@ def _beside(tools: Tools, store: Tables, possible: Sequence[Undo]) -> None:
 
 def _line(one: Undo) -> str:
     name = f"{one.ref}{f' {one.key}' if one.key else ''}"
-    by = ", ".join(one.rules)
+    by = f" (moved by {', '.join(one.rules)})" if one.rules else ""
     if one.refused is not None:
-        return f"{name}: left as it is, because {one.refused} (moved by {by})"
-    lines = [f"{name}: {'; '.join(one.restores)} (moved by {by})", *(f"  {sentence}" for sentence in one.stays)]
-    return "\n".join(lines)
+        return printable(f"{name}: left as it is, because {one.refused}{by}")
+    lines = [f"{name}: {'; '.join(one.restores)}{by}", *(f"  {sentence}" for sentence in one.stays)]
+    return "\n".join(map(printable, lines))
 
 
 def _fields(one: Undo) -> dict[str, object]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from adapter.cli.meant import site_named, store_of
+from adapter.cli.sought import counted, printable
 from adapter.cli.tools import Tools, Unavailable, config_option, plainly
 from adapter.examination_house import paused
 from adapter.missed import report
@@ -32,9 +33,9 @@ def missed(tools: Tools, site: str | None, config: Path | None) -> None:
     for name, chosen in settings.sites.items():
         if site is None or site_named(settings, site) is chosen:
             scope = f"{chosen.vendor}/{name}"
-            click.echo(f"{scope}: " + "\n  ".join(_told(store, scope, settings, tools.clock())))
+            click.echo(f"{scope}: " + "\n  ".join(map(printable, _told(store, scope, settings, tools.clock()))))
             for sentence in _unseen(tools, settings, name):
-                click.echo(f"  not seen: {sentence}")
+                click.echo(f"  not seen: {printable(sentence)}")
 
 
 def _told(store: Store | None, scope: str, settings: Settings, now: datetime) -> Iterator[str]:
@@ -61,14 +62,14 @@ def replay(tools: Tools, ticket: str | None, config: Path | None) -> None:
     if ticket is None:
         stuck = store.stuck()
         for waiting, problem in stuck:
-            click.echo(f"{waiting}: {problem}")
-        click.echo(f"{len(stuck)} tickets cannot be looked at, or have deliveries that nobody could read.")
+            click.echo(printable(f"{waiting}: {problem}"))
+        click.echo(f"{counted(len(stuck), 'ticket')} cannot be looked at, or with deliveries that nobody could read.")
         return
     ref = None if ticket == "all" else _ref(settings, ticket)
     count = store.replay(ref, tools.clock())
     if ref is not None and not count:
         raise Unavailable(f"{ref}: nothing to replay; `stepladder replay` lists what there is")
-    click.echo(f"{count} tickets are due again.")
+    click.echo(f"Due again: {counted(count, 'ticket')}.")
 
 
 def _ref(settings: Settings, ticket: str) -> TicketRef:

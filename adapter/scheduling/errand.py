@@ -65,7 +65,7 @@ class Errand:
             try:
                 due = self._run()
             except Unusable as error:  # a sentence says it better than a trace
-                self._journal.tell("errand.failed", errand=self.name, reason=str(error))
+                self._journal.tell("errand.waits", errand=self.name, reason=str(error))
                 due = self._now() + _AGAIN
             except Exception as error:
                 self._journal.trouble("errand.failed", error, errand=self.name)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from adapter.brakes import OPEN, Rest
 from adapter.store import tables as t
 from adapter.store.codec import moment, stamp
 from adapter.store.connection import Database
+from adapter.store.prepared import Prepared
 from adapter.store.troubles import once_more
 
 Answer = TypeVar("Answer")
-_ROW = select(t.brakes).where(t.brakes.c.name == bindparam("brake"))
+_ROW = Prepared(select(t.brakes).where(t.brakes.c.name == bindparam("brake")))
 _TIMES = ("until", "probe_until", "closed_at")
 
 
@@ -41,7 +42,7 @@ class StoredRest:
     def look(self) -> Rest:
         """Return what is known now."""
         with self._database.glance() as connection:
-            self._seen = _rest(connection.execute(_ROW, {"brake": self._name}).one_or_none())
+            self._seen = _rest(_ROW.rows(connection, {"brake": self._name}))
         return self._seen
 
     @once_more
@@ -49,7 +50,7 @@ class StoredRest:
         """Take one step while no other process takes one, and keep what is known after it."""
         with self._database.write() as connection:
             self._database.turn_of(connection, f"brake {self._name}")
-            before = _rest(connection.execute(_ROW, {"brake": self._name}).one_or_none())
+            before = _rest(_ROW.rows(connection, {"brake": self._name}))
             after, answer = step(before)
             if after != before:
                 connection.execute(self._put, {"name": self._name, **_row(after)})
@@ -57,10 +58,11 @@ class StoredRest:
         return answer
 
 
-def _rest(row: Row[Any] | None) -> Rest:
-    if row is None:
+def _rest(rows: Sequence[Any]) -> Rest:
+    if not rows:
         return OPEN
-    times = {name: moment(at) for name in _TIMES if (at := row._mapping[name]) is not None}
+    (row,) = rows
+    times = {name: moment(at) for name in _TIMES if (at := getattr(row, name)) is not None}
     return Rest(failures=row.failures, rest=row.rest, **times)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from adapter.records import Unusable
 from adapter.store.opening import address, advisory_key, open_postgresql, open_sqlite
+from adapter.store.prepared import Prepared
 from adapter.store.sqlite_file import Place, busy
 from adapter.store.troubles import explained
 
@@ -20,6 +21,7 @@ _PATIENCE = 4.0
 """Seconds that a write waits for its turn; a vendor waits ten for its answer."""
 _READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_HURRIEDLY = "SELECT set_config('lock_timeout', '500ms', true)"
 _PATIENTLY = "SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '60s', true)"
 
 
@@ -39,6 +41,7 @@ class Database:
         )
         self._closed = False
         self._turn = threading.Lock()
+        self._writing = False
         # to take a connection from a pool and to tidy it up costs more than most transactions
         self._writers: deque[Connection] = deque()
         self._readers: deque[Connection] = deque()
@@ -57,18 +60,24 @@ class Database:
                 yield connection
             return
         with self._my_turn(), explained(self.url), self._kept(self._writers, "BEGIN IMMEDIATE") as connection:
+            self._writing = True
             yield connection
             self._place.check()
 
     def turn_of(self, connection: Connection, name: str) -> None:
         """Wait until no other transaction has taken this turn; it ends with ours. SQLite has one writer anyway."""
         if not self.sqlite:
-            connection.execute(_TURN, {"key": advisory_key(name)})
+            _TURN.rows(connection, {"key": advisory_key(name)})
 
     def patiently(self, connection: Connection) -> None:
         """Let this transaction take as long as it needs: it concerns every ticket."""
         if not self.sqlite:
             connection.exec_driver_sql(_PATIENTLY)
+
+    def hurriedly(self, connection: Connection) -> None:
+        """Let this transaction wait for no lock: somebody wants to know soon. On SQLite who reads never waits."""
+        if not self.sqlite:
+            connection.exec_driver_sql(_HURRIEDLY)
 
     @contextmanager
     def alone(self, name: str) -> Iterator[None]:
@@ -112,10 +121,11 @@ class Database:
     @contextmanager
     def _my_turn(self) -> Iterator[None]:
         if not self._turn.acquire(timeout=_PATIENCE):
-            raise busy(self.url.database)
+            raise busy(self.url.database, by_us=self._writing)
         try:
             yield
         finally:
+            self._writing = False
             self._turn.release()
 
     @contextmanager
@@ -196,7 +206,7 @@ class Database:
         self.engine.dispose()
 
 
-_TURN = text("SELECT pg_advisory_xact_lock(:key)")
+_TURN = Prepared(text("SELECT pg_advisory_xact_lock(:key)"))
 _TRY, _HOLD = text("SELECT pg_try_advisory_lock(:key)"), text("SELECT pg_advisory_lock(:key)")
 _RELEASE = text("SELECT pg_advisory_unlock(:key)")
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
 from adapter.gaps import Why
 from adapter.records import CallState, Unusable
-from adapter.store.codec import stamp
+from adapter.store import tables as t
+from adapter.store.codec import moment, stamp
 from adapter.store.governance import Governance
 from adapter.store.migrations import HEAD
+
+_CUT_SHORT = 3600.0  # seconds without a byte
 
 
 class Copying(Governance):
@@ -27,20 +34,46 @@ class Copying(Governance):
             raise Unusable("PostgreSQL makes its own copies: pg_dump --format=custom --file=FILE DATABASE")
         if file.exists():
             raise FileExistsError(f"{file}: there is such a file already; a backup never overwrites one")
-        part = file.with_name(f"{file.name}.part")
-        part.unlink(missing_ok=True)  # of a backup that was cut short
+        part = file.with_name(f"{file.name}.{secrets.token_hex(4)}.part")
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         try:
+            _tidy(part, file.name)
             with self.database.engine.connect() as connection:  # outside a transaction, as this statement wants it
                 connection.exec_driver_sql("VACUUM INTO ?", (str(part),))
             _mark(part, now)
             _prove(part)
             _settle(part)
-            os.link(part, file)  # fails if somebody has made such a file meanwhile
+            os.link(part, file)
+        except (sqlite3.Error, SQLAlchemyError) as error:
+            why = getattr(error, "orig", error)
+            raise Unusable(f"{file}: the copy could not be made ({why}); nothing was kept of it") from error
+        except FileExistsError as error:
+            raise FileExistsError(f"{file}: somebody has made such a file meanwhile; it is as they left it") from error
         finally:
             part.unlink(missing_ok=True)
         _settle(file.absolute().parent)
         return file.stat().st_size
+
+    def restored(self) -> tuple[int, datetime] | None:
+        """Return how many tickets are to be read because we go on from a copy, and when that was made; else None."""
+        with self.database.read() as connection:
+            count, made = connection.execute(_RESTORED).one()
+        return (count, moment(made)) if count else None
+
+
+_RESTORED = select(func.count(), func.min(t.gaps.c.found_at)).where(
+    t.gaps.c.why == Why.RESTORED.value, t.gaps.c.open == text("true")
+)
+
+
+def _tidy(own: Path, name: str) -> None:
+    """Take away what backups left that were cut short. What is younger may be one that is being made."""
+    begun = own.stat().st_mtime
+    for other in own.parent.iterdir():
+        with suppress(FileNotFoundError):
+            left = other.name.startswith(f"{name}.") and other.name.endswith(".part")
+            if left and begun - other.stat().st_mtime > _CUT_SHORT:
+                other.unlink()
 
 
 _ONCE_RESTORED = (

@@ -25,6 +25,7 @@ from adapter.records import Commit
 from adapter.store import tables as t
 from adapter.store.codec import moment, pack, stamp, unpack_call, unpack_case, unpack_dict, unpack_event, unpack_notice
 from adapter.store.governance import Governance
+from adapter.store.troubles import explained
 from policies.case import Case, Decision
 from policies.model import WHOLE_TICKET, TicketRef
 
@@ -42,7 +43,8 @@ class Erasing(Governance):
         """
         name = str(ref)
         with self.database.write() as connection:
-            row = connection.execute(select(t.tickets).where(t.tickets.c.ref == name)).one_or_none()
+            held = select(t.tickets.c.case).where(t.tickets.c.ref == name).with_for_update()  # looks wait, and see it
+            row = connection.execute(held).one_or_none()
             if row is None:
                 return False
             before = unpack_case(row.case) if row.case else Case.fresh(ref, now)
@@ -50,8 +52,9 @@ class Erasing(Governance):
             upto = max(now, moment(newest)) if newest is not None else now  # a vendor's clock may be ahead of ours
             erased = {**before.erased, WHOLE_TICKET: upto}
             after = replace(forgotten_case(before, erased, ()), adopted_at=upto)
-            values = {"case": pack(after), "revision": row.revision + 1, "due_at": stamp(now), "marks": row.marks + 1}
-            connection.execute(update(t.tickets).where(t.tickets.c.ref == name).values(values))
+            counted = {"revision": t.tickets.c.revision + 1, "marks": t.tickets.c.marks + 1}
+            anew = update(t.tickets).where(t.tickets.c.ref == name)
+            connection.execute(anew.values(case=pack(after), due_at=stamp(now), **counted))
             self._rewrite(connection, name, erased)
             self._clear_bodies(connection, name, now)
         return True
@@ -76,7 +79,8 @@ class Erasing(Governance):
         """
         if not self.database.sqlite:
             return True
-        with self.database.engine.connect() as connection:
+        url = self.database.engine.url
+        with explained(url), self.database.engine.connect() as connection:
             connection.detach()  # a patience of its own, and closed at the end
             connection.exec_driver_sql("PRAGMA busy_timeout=250")
             busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()

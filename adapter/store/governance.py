@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, delete, func, select, update
 
 from adapter.records import Commit, StoredPolicy
 from adapter.store import statements as st
 from adapter.store import tables as t
 from adapter.store.codec import moment, stamp, unpack_case, unpack_dict
 from adapter.store.connection import Database
+from adapter.store.recalling import HELD, POLICY, SITE, Recalling
 from adapter.store.troubles import once_more
 from policies.case import Case, Used
 from policies.commands import Mode
@@ -25,19 +25,18 @@ ADOPTION_WINDOW = timedelta(hours=1)
 BRAKE_WINDOW = timedelta(minutes=10)
 
 
-class Governance:
+class Governance(Recalling):
     """Policies, modes, switches, moves. See `adapter.records.Store` for what each method promises."""
 
     def __init__(self, database: Database) -> None:
-        self.database = database
-        self._insert = sqlite.insert if database.sqlite else postgresql.insert
+        super().__init__(database)
         self._inserts = st.Inserts(self._insert)
         self._watching: Connection | None = None
 
     # --- policies -----------------------------------------------------------------------------------------
     @once_more
     def activate(self, revision: str, name: str, text: str, now: datetime) -> None:
-        """Store a policy, make it the active one and every ticket it may concern due."""
+        """Store a policy, make it the active one, and recall every ticket that it may concern."""
         row = {"name": name, "text": text, "activated_at": stamp(now), "active": True}
         put = self._insert(t.policies).on_conflict_do_update(index_elements=["revision"], set_=row)
         with self.database.write() as connection:
@@ -47,7 +46,8 @@ class Governance:
             connection.execute(update(t.policies).values(active=False))
             connection.execute(put, {**row, "revision": revision})
             if before not in (None, revision):  # what was to be looked at when, was said by the one before
-                _make_due(connection, ~t.tickets.c.outside, now)
+                self._begin_recall(connection, POLICY, now)
+        self.recall(now)
 
     def active_policy(self) -> str | None:
         """Return the active revision."""
@@ -111,7 +111,7 @@ class Governance:
     # --- modes and switches -------------------------------------------------------------------------------
     @once_more
     def set_mode(self, site: str, mode: Mode, now: datetime) -> None:
-        """Remember since when a site (`vendor/site`) works in this mode; if that is new, its tickets are due."""
+        """Remember since when a site (`vendor/site`) works in this mode; if that is new, its tickets are recalled."""
         row = {"mode": mode.value, "since": stamp(now)}
         put = self._insert(t.modes).on_conflict_do_update(index_elements=["site"], set_=row)
         with self.database.write() as connection:
@@ -121,8 +121,8 @@ class Governance:
             if found is None or found.mode != mode.value or found.since > stamp(now):  # or the clock was ahead
                 connection.execute(put, {**row, "site": site})
             if found is not None and found.mode != mode.value:
-                ours = t.tickets.c.ref.startswith(f"{site}/", autoescape=True)
-                _make_due(connection, ours & ~t.tickets.c.outside, now)
+                self._begin_recall(connection, f"{SITE}{site}", now)
+        self.recall(now)
 
     def pause(self, scope: str, reason: str, now: datetime) -> None:
         """Stop every write for `all`, `site:<vendor>/<site>` or `rule:<name>`."""
@@ -133,13 +133,14 @@ class Governance:
 
     @once_more
     def resume(self, scope: str, now: datetime) -> bool:
-        """Allow writes again and make what was held due; False if nothing was paused there."""
+        """Allow writes again and recall what was held; False if nothing was paused there."""
         with self.database.write() as connection:
             self.database.patiently(connection)
-            connection.execute(update(t.moves).values(braking=False))  # who resumes has seen the moves so far
+            seen = update(t.moves).where(t.moves.c.braking)  # who resumes has seen the moves so far
+            connection.execute(seen.values(braking=False))
             gone = connection.execute(delete(t.switches).where(t.switches.c.scope == scope)).rowcount
-            waiting = t.tickets.c.ref.in_(select(t.calls.c.ref).where(t.calls.c.open == text("true")))
-            _make_due(connection, waiting | t.tickets.c.held, now)
+            self._begin_recall(connection, HELD, now)
+        self.recall(now)
         return bool(gone)
 
     def switches(self) -> Mapping[str, str]:
@@ -213,10 +214,6 @@ def _unpacked(cases: Iterable[Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _open(case: Mapping[str, Any]) -> bool:
     status = case["ticket"].get("status")
     return not case["story"].get("ended") and not (status and Status(status).resolved)
-
-
-def _make_due(connection: Connection, which: ColumnElement[bool], now: datetime) -> None:
-    connection.execute(update(t.tickets).where(which).values(due_at=stamp(now), marks=t.tickets.c.marks + 1))
 
 
 def switches_in(connection: Connection) -> Mapping[str, str]:

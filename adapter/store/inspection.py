@@ -28,6 +28,7 @@ _SHOWN = (
     t.deliveries.c.problem,
     func.length(t.deliveries.c.body).label("size"),
 )
+_MOVES = select(t.moves.c.at).order_by(t.moves.c.at.desc())
 
 
 class Inspecting(Governance):
@@ -97,7 +98,7 @@ class Inspecting(Governance):
     def retry_call(self, key: str, now: datetime) -> str | None:
         """Make a refused call wait to be sent once more, or an open one's ticket due; return why not, if not."""
         with self.database.write() as connection:
-            row = connection.execute(select(t.calls).where(t.calls.c.key == key)).one_or_none()
+            row = _held(connection, key)
             if row is None:
                 return "there is no such call"
             if not row.open and row.state != CallState.REFUSED.value:
@@ -108,23 +109,22 @@ class Inspecting(Governance):
                 if (call := _without_its_note(connection, row)) is None:
                     return "its note was written by a later call, and nothing else is left of it"
                 again = {"state": CallState.PLANNED.value, "open": True, "attempted_at": None, "body": pack(call)}
-                once = (t.calls.c.key == key) & (t.calls.c.state == CallState.REFUSED.value)
-                connection.execute(update(t.calls).where(once).values(again))
+                connection.execute(update(t.calls).where(t.calls.c.key == key).values(again))
             self._look_anew(connection, row.ref, now)
         return None
 
     def drop_call(self, key: str, said: str, now: datetime) -> str | None:
         """End a call that waits to be sent as withdrawn, with who said so; return why not, if not."""
-        planned = (t.calls.c.key == key) & (t.calls.c.state == CallState.PLANNED.value)
         gone = {"state": CallState.WITHDRAWN.value, "open": False, "outcome": said[:500]}
         with self.database.write() as connection:
-            row = connection.execute(select(t.calls.c.ref, t.calls.c.state).where(t.calls.c.key == key)).one_or_none()
+            row = _held(connection, key)
             if row is None:
                 return "there is no such call"
-            if connection.execute(update(t.calls).where(planned).values(gone)).rowcount != 1:
-                if row.state == CallState.SENDING.value:
-                    return "it is being sent, or its answer was lost and it has perhaps arrived"
+            if row.state == CallState.SENDING.value:
+                return "it is being sent, or its answer was lost and it has perhaps arrived"
+            if row.state != CallState.PLANNED.value:
                 return f"it has ended: {row.state}"
+            connection.execute(update(t.calls).where(t.calls.c.key == key).values(gone))
             self._look_anew(connection, row.ref, now)
         return None
 
@@ -167,6 +167,12 @@ class Inspecting(Governance):
         with self.database.read() as connection:
             return [TicketRef.parse(ref) for ref in connection.execute(found).scalars()]
 
+    def moves(self, ref: TicketRef, since: datetime) -> Sequence[datetime]:
+        """Return when we moved a ticket up since a moment, the latest first."""
+        its = (t.moves.c.ref == str(ref)) & (t.moves.c.at >= stamp(since))
+        with self.database.read() as connection:
+            return [moment(at) for at in connection.execute(_MOVES.where(its)).scalars()]
+
     def order(self, orders: Sequence[Order]) -> int:
         """Keep orders, each once, and make their tickets due; return how many were new."""
         new = 0
@@ -201,6 +207,8 @@ def _deliveries_sought(sought: Sought) -> list[ColumnElement[bool]]:
         which += [t.deliveries.c.vendor == vendor, t.deliveries.c.site == site]
     if sought.since is not None:
         which.append(t.deliveries.c.received_at >= stamp(sought.since))
+    if sought.before is not None:
+        which.append(t.deliveries.c.row < sought.before)
     if sought.ref is not None:
         its = and_(t.arrivals.c.delivery == t.deliveries.c.row, t.arrivals.c.ref == str(sought.ref))
         which.append(exists().where(its))
@@ -231,6 +239,13 @@ def _with_tickets(connection: Connection, rows: Sequence[Any]) -> list[KeptDeliv
         )
         for row in rows
     ]
+
+
+def _held(connection: Connection, key: str) -> Any:
+    """Return a call as it is while no look at its ticket can store anything."""
+    ours = select(t.calls.c.ref).where(t.calls.c.key == key).scalar_subquery()
+    connection.execute(select(t.tickets.c.ref).where(t.tickets.c.ref == ours).with_for_update()).all()
+    return connection.execute(select(t.calls).where(t.calls.c.key == key)).one_or_none()
 
 
 def _overtaken(connection: Connection, row: Any) -> bool:

@@ -1,6 +1,6 @@
 """Letting go of what is old: each method is one step of a few rows, so that no delivery waits long for its turn.
 
-Every condition is asked again in the statement that deletes: what came in between is never taken.
+What is to go is held first, and every condition asked again after that: what came in between is never taken.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Letting(Governance):
         cleared = [row.row for row in rows if not row.unread and row.row not in leaving and _is_cleared(row, old)]
         if leaving or cleared:
             with self.database.write() as connection:
+                _hold(connection, t.deliveries.c.row, t.deliveries.c.row.in_([*leaving, *cleared]))
                 gone["deliveries"] = _removed(connection, t.deliveries, t.deliveries.c.row.in_(leaving) & ~_UNREAD)
                 old_bodies = update(t.deliveries).where(t.deliveries.c.row.in_(cleared), ~_UNREAD)
                 nothing = {"body": None, "headers": pack({}), "query": ""}
@@ -85,6 +86,7 @@ class Letting(Governance):
         first = select(t.looks.c.row).where(t.looks.c.ref == row.ref).order_by(t.looks.c.row).limit(ROWS)
         while True:
             with self.database.write() as connection:
+                _hold(connection, t.tickets.c.ref, this)
                 quiet = connection.execute(select(t.tickets.c.ref).where(still)).one_or_none() is not None
                 looks = _removed(connection, t.looks, t.looks.c.row.in_(first)) if quiet else 0
                 gone["looks"] += looks
@@ -157,6 +159,11 @@ def _quiet(case: Case, before: datetime) -> bool:
     told = case.told[0] if case.told is not None else None
     moments = [at for at in (told, case.level_since, case.ticket.as_of) if at is not None]
     return (case.outside or has_ended(case)) and max(moments) < before
+
+
+def _hold(connection: Connection, key: ColumnElement[Any], which: ColumnElement[bool]) -> None:
+    """Let nobody change rows until this transaction ends; statements after this one see what was changed before."""
+    connection.execute(select(key).where(which).order_by(key).with_for_update()).all()
 
 
 def _removed(connection: Connection, table: Table, which: ColumnElement[bool]) -> int:

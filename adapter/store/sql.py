@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -23,10 +23,11 @@ from adapter.store.load import Load
 from adapter.store.receiving import Receiving
 from adapter.store.retention import Letting
 from adapter.store.statements import READ_AT_ONCE
-from adapter.store.troubles import once_more
+from adapter.store.troubles import Interrupted, once_more
 from adapter.store.turn import Turn
 from adapter.store.watching import Watching, open_gaps
 from connectors.contract import Delivery
+from policies.ladder import has_ended
 from policies.model import Event, TicketRef
 
 
@@ -53,20 +54,19 @@ class SqlStore(Turn, Receiving, Leading, Gauges, Load, Erasing, Watching, Lettin
         return moment(at) if at is not None else None
 
     @once_more
-    def postpone(self, ref: TicketRef, marks: int, until: datetime) -> None:
-        """Look again later; nothing else changes. A delivery that arrived meanwhile makes it now."""
-        values = {"this_ref": str(ref), "seen_marks": marks, "due_at": stamp(until)}
+    def postpone(self, work: Work, until: datetime) -> None:
+        """Look again later, unless somebody else has looked since. A delivery that arrived meanwhile makes it now."""
         with self.database.write() as connection:
-            st.POSTPONED.change(connection, values)
+            st.POSTPONED.change(connection, _seen(work, until))
 
     def failed(self, work: Work, problem: str, until: datetime | None) -> None:
-        """Count a look that ended in a fault of ours; without `until` only a delivery or a replay makes it due."""
-        this = (t.tickets.c.ref == str(work.ref)) & (t.tickets.c.marks == work.marks)
-        values = {"failures": work.failures + 1, "trouble": None if until else problem}
+        """Count a look that ended in a fault of ours; without `until` only a delivery or a replay makes it due.
+
+        Nothing changes if somebody else has looked since.
+        """
+        told = {"failures": work.failures + 1, "trouble": None if until else problem}
         with self.database.write() as connection:
-            connection.execute(update(t.tickets).where(t.tickets.c.ref == str(work.ref)).values(values))
-            due_at = stamp(until) if until else None
-            connection.execute(update(t.tickets).where(this).values(due_at=due_at))
+            st.POSTPONED.change(connection, {**_seen(work, until), **told})
 
     # --- one look -----------------------------------------------------------------------------------------
     def open(self, ref: TicketRef, now: datetime) -> Work:
@@ -108,17 +108,43 @@ class SqlStore(Turn, Receiving, Leading, Gauges, Load, Erasing, Watching, Lettin
         with self.database.read() as connection:
             return frozenset(connection.execute(found).scalars())
 
-    @once_more
     def commit(self, commit: Commit) -> Committed:
-        """Store one thought, unless the fence or a budget says no."""
+        """Store one thought, unless the fence or a budget says no.
+
+        If the server was lost while committing, it is made once more; the fence then says no if it stands already, and
+        the server is asked whether it was ours.
+        """
+        numbers: list[str] = []
+        try:
+            return self._commit(commit, numbers)
+        except Interrupted:
+            before = numbers[:]
+            outcome = self._commit(commit, numbers)
+            stands = outcome is Committed.FENCED and any(map(self._stood, before))
+            return Committed.DONE if stands else outcome
+
+    def _commit(self, commit: Commit, numbers: list[str]) -> Committed:
+        """Store it; `numbers` gets what the server knows the transaction by."""
         try:
             with self.database.write() as connection:
-                self._write(connection, commit)
+                self._write(connection, commit, numbers)
         except _Undone as undone:
             return undone.outcome
         return Committed.DONE
 
-    def _write(self, connection: Connection, commit: Commit) -> None:
+    def _stood(self, number: str) -> bool:
+        with self.database.glance() as connection:
+            return bool(connection.execute(st.STOOD, {"number": number}).scalar())
+
+    def _thought(self, connection: Connection, values: Mapping[str, Any], numbers: list[str]) -> bool:
+        """Move a ticket's revision on; False if somebody else has."""
+        if self.database.sqlite:
+            return st.THOUGHT.change(connection, values) == 1
+        number = st.THOUGHT_ON_A_SERVER.scalar(connection, values)
+        numbers += [number] if number is not None else []
+        return number is not None
+
+    def _write(self, connection: Connection, commit: Commit, numbers: list[str]) -> None:
         ref, site = str(commit.ref), f"{commit.ref.vendor}/{commit.ref.site}"
         values = {
             "this_ref": ref,
@@ -129,10 +155,11 @@ class SqlStore(Turn, Receiving, Leading, Gauges, Load, Erasing, Watching, Lettin
             "case": pack(commit.case) if commit.case is not None else None,
             "held": bool(commit.case and commit.case.held),
             "outside": bool(commit.case and commit.case.outside),
+            "ended": commit.case is not None and has_ended(commit.case),
         }
         if not commit.goes_on:  # a ticket whose writes fail has failed, whatever was decided
             values |= {"failures": 0, "trouble": None}
-        if st.THOUGHT.change(connection, values) != 1:
+        if not self._thought(connection, values, numbers):
             raise _Undone(Committed.FENCED)
         if commit.notices or commit.outdated:
             self._tell(connection, commit)
@@ -198,6 +225,12 @@ class _Undone(Exception):
     def __init__(self, outcome: Committed) -> None:
         super().__init__(outcome)
         self.outcome = outcome
+
+
+def _seen(work: Work, until: datetime | None) -> dict[str, Any]:
+    """Return what a look that stores no thought has seen, and when to look again."""
+    next_look = stamp(until) if until is not None else None
+    return {"this_ref": str(work.ref), "seen_revision": work.revision, "seen_marks": work.marks, "next_look": next_look}
 
 
 def _delivery(ref: TicketRef, row: Row[Any]) -> Delivery:

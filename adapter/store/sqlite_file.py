@@ -16,8 +16,12 @@ _READ_ONLY = (
     f"{_GOES_ON}"
 )
 _LOCKED = (
-    "{file} is busy or locked by another program (a backup, an SQL shell?); when that one lets go, Stepladder goes on "
-    "by itself"
+    "{file} is busy or locked by another process (a command of ours, a backup, an SQL shell?); when that one lets go, "
+    "Stepladder goes on by itself"
+)
+_CROWDED = (
+    "{file} is busy: what this process itself writes takes so long that others wait in vain for their turn; is the "
+    f"disk slow? They are served when it is their turn, {_GOES_ON}"
 )
 _DAMAGED = (
     "{file} is damaged ({said}); stop Stepladder, keep a copy of the file with its -wal and -shm, and put the last "
@@ -34,9 +38,9 @@ _SENTENCES = {13: _FULL, 8: _READ_ONLY, 5: _LOCKED, 6: _LOCKED, 11: _DAMAGED, 26
 """By SQLite's result code, of which the low byte says what went wrong: https://www.sqlite.org/rescode.html"""
 
 
-def busy(file: object) -> Unusable:
-    """Return what to say when a write waited in vain for its turn."""
-    return Unusable(_LOCKED.format(file=file))
+def busy(file: object, *, by_us: bool) -> Unusable:
+    """Return what to say when a write waited in vain for its turn. `by_us`: this process was writing meanwhile."""
+    return Unusable((_CROWDED if by_us else _LOCKED).format(file=file))
 
 
 def damaged(said: str, file: object) -> Unusable:

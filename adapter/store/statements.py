@@ -13,8 +13,10 @@ from sqlalchemy import (
     Insert,
     Integer,
     Table,
+    Text,
     bindparam,
     case,
+    cast,
     exists,
     func,
     literal,
@@ -88,12 +90,20 @@ _due_unless_marked = case(
     (t.tickets.c.marks > bindparam("seen_marks"), bindparam("now", type_=Double)),
     else_=bindparam("next_look", type_=Double),
 )
-THOUGHT = Prepared(
+_thought = (
     update(t.tickets)
     .where(t.tickets.c.ref == _THIS, t.tickets.c.revision == bindparam("seen_revision"))
     .values(revision=t.tickets.c.revision + 1, due_at=_due_unless_marked)
 )
+THOUGHT = Prepared(_thought)
 """Further columns are set too, such as `case`, because the values that it is run with have them."""
+THOUGHT_ON_A_SERVER = Prepared(_thought.returning(cast(func.pg_current_xact_id(), Text)))
+"""The same, with the number that the server knows the transaction by; nothing if no row was changed."""
+STOOD = text(
+    "SELECT CASE WHEN CAST(:number AS xid8) < pg_snapshot_xmax(pg_current_snapshot())"
+    " THEN pg_xact_status(CAST(:number AS xid8)) = 'committed' END"
+)
+"""Whether a transaction was committed; of one that this server has not come to yet, nothing."""
 READ = Prepared(
     update(t.arrivals)
     .where(t.arrivals.c.ref == _THIS, t.arrivals.c.delivery == bindparam("this_delivery"))
@@ -105,7 +115,15 @@ ASKED_SINCE = Prepared(
     update(t.looks).where(t.looks.c.row == _last_look).values(calls=t.looks.c.calls + bindparam("more"))
 )
 """Requests after a look's commit, added to the ticket's last look."""
-POSTPONED = Prepared(update(t.tickets).where(t.tickets.c.ref == _THIS, t.tickets.c.marks == bindparam("seen_marks")))
+_unless_marked = case(
+    (t.tickets.c.marks > bindparam("seen_marks"), t.tickets.c.due_at), else_=bindparam("next_look", type_=Double)
+)
+POSTPONED = Prepared(
+    update(t.tickets)
+    .where(t.tickets.c.ref == _THIS, t.tickets.c.revision == bindparam("seen_revision"))
+    .values(due_at=_unless_marked)
+)
+"""Further columns are set too, if the values that it is run with have them."""
 MOVE = Prepared(t.moves.insert())
 TURNS = select(t.turns.c.level, t.turns.c.taken).where(t.turns.c.site == _SITE)
 ARRIVAL = Prepared(t.arrivals.insert())

@@ -67,6 +67,7 @@ tickets = Table(
     Column("revision", Integer, nullable=False, server_default="0"),
     Column("held", Boolean, nullable=False, server_default=text("false")),
     Column("outside", Boolean, nullable=False, server_default=text("false")),
+    Column("ended", Boolean, nullable=False, server_default=text("false")),  # at the last look
     Column("case", LargeBinary),
     Column("heard_at", Double),  # when its last delivery came; of tickets outside the policy nothing else is known
     Column("failures", Integer, nullable=False, server_default="0"),  # looks in a row that ended in a fault of ours

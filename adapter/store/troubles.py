@@ -77,6 +77,7 @@ _STATES = {
     "40001": "broke a transaction off in favour of another",
     "40P01": "broke a transaction off, because two waited for each other",
     "28P01": "does not accept the password; expected the right one in STEPLADDER_DATABASE_PASSWORD or secrets.toml",
+    "none": "asks for a password, and none was given; put it into STEPLADDER_DATABASE_PASSWORD or secrets.toml",
     "28000": "does not let this user in; look at its pg_hba.conf",
     "3D000": "has no such database; make it with `createdb`",
     "25006": "only reads, perhaps because it is a standby; name the server that writes",
@@ -93,7 +94,7 @@ _STATES = {
 """What a state of PostgreSQL's means here. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 _TOLD_AT_THE_DOOR = {
     "password authentication failed": "28P01",
-    "no password supplied": "28P01",
+    "no password supplied": "none",
     "does not exist": "3D000",
     "no pg_hba.conf entry": "28000",
     "starting up": "57P03",

@@ -115,10 +115,10 @@ class Watching(Notices):
             names &= names if ref is None else {str(ref)}
             for row in dead:
                 if row.ref in names:
+                    letter = t.deliveries.c.row == row.delivery  # first: the purge holds it, too
+                    connection.execute(update(t.deliveries).where(letter).values(problem=None))
                     this = (t.arrivals.c.delivery == row.delivery) & (t.arrivals.c.ref == row.ref)
                     connection.execute(update(t.arrivals).where(this).values(read=False))
-                    letter = t.deliveries.c.row == row.delivery
-                    connection.execute(update(t.deliveries).where(letter).values(problem=None))
             mended = update(t.tickets).where(t.tickets.c.ref.in_(names)).values(failures=0, trouble=None)
             connection.execute(mended)
             for name in sorted(names):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from flask import Blueprint, Response, jsonify
 
 
-def health(unwell: Callable[[], Sequence[str]], refusing: Callable[[], Sequence[str]], version: str) -> Blueprint:
+def health(unwell: Callable[[], Sequence[str]], unready: Callable[[], Sequence[str]], version: str) -> Blueprint:
     """Make the routes that a load balancer or a person asks; both callables return sentences, none if all is well."""
     routes = Blueprint("health", __name__)
 
@@ -19,8 +19,8 @@ def health(unwell: Callable[[], Sequence[str]], refusing: Callable[[], Sequence[
 
     @routes.get("/readyz")
     def whether_ready() -> Response:
-        """Say whether deliveries are taken; if not, nothing is to be started anew."""
-        reasons = list(refusing())
+        """Say whether this process does its part now; if not, nothing is to be started anew."""
+        reasons = list(unready())
         return _answer(jsonify(ready=not reasons, reasons=reasons), reasons)
 
     return routes

@@ -51,7 +51,8 @@ class Window:
             return (_ServerOf6 if ":" in host else _Server)((host, port), _Request)
         except OSError as error:
             raise OSError(
-                f"[monitor] cannot listen on {host}:{port}: {error.strerror}; does another process of ours already?"
+                f"[monitor] cannot listen on {host}:{port}: {error.strerror}; does another process of ours already? "
+                "Processes on one machine each need a port: --monitor-port"
             ) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import threading
 import time
@@ -9,6 +10,7 @@ from typing import Any
 
 from flask import Flask
 from waitress import wasyncore
+from waitress.channel import HTTPChannel
 from waitress.server import create_server
 
 from adapter.settings import Server
@@ -26,6 +28,31 @@ def listen(server: Server) -> socket.socket:
             f"cannot listen on {server.host}:{server.port}: {error.strerror}; is another Stepladder running there?"
         ) from error
     return opened
+
+
+class _Connection(HTTPChannel):
+    """A connection that ends if it brings no whole request in time, however busily it trickles.
+
+    waitress itself counts silence only, so that few bytes a minute from many would close the door for everybody.
+    """
+
+    def __init__(self, *given: Any, longest: tuple[float, float], **more: Any) -> None:
+        self._longest, self._when_full = longest
+        self._since = time.monotonic()
+        super().__init__(*given, **more)
+
+    def service(self) -> None:
+        """Answer; only then the time for the next request begins."""
+        self._since = time.monotonic()
+        super().service()
+        self._since = time.monotonic()
+
+    def readable(self) -> bool:
+        """Say whether to read on. The server's own thread asks this at least once a second."""
+        longest = self._when_full if self.server.in_connection_overflow else self._longest
+        if not self.requests and time.monotonic() - self._since > longest:
+            self.will_close = True
+        return bool(super().readable())
 
 
 class WebServer:
@@ -83,21 +110,28 @@ class WebServer:
 
 
 _QUIET, _LAST_WORDS = 0.2, 0.5
+_LONGEST = 30.0, 5.0
 """Seconds."""
 
 
-def make_server(app: Flask, server: Server, opened: socket.socket) -> WebServer:
-    """Put an application behind an open socket, which takes connections from now on."""
-    made = create_server(
+def make_server(
+    app: Flask, server: Server, opened: socket.socket, longest: tuple[float, float] = _LONGEST
+) -> WebServer:
+    """Put an application behind an open socket, which takes connections from now on.
+
+    `longest`: seconds until a request must have come whole, and the same while no further connection is taken.
+    """
+    made: Any = create_server(
         app,
         sockets=[opened],
         threads=server.threads,
         ident=None,
-        channel_timeout=15,
+        channel_timeout=15,  # of silence
         cleanup_interval=5,
         connection_limit=500,  # slow senders hold connections; a buffering proxy in front holds them better
         max_request_header_size=32 * 1024,
         max_request_body_size=server.body_limit * 2,  # Flask answers 413 above the limit itself
         clear_untrusted_proxy_headers=True,
     )
+    made.channel_class = functools.partial(_Connection, longest=longest)
     return WebServer(made)

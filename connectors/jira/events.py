@@ -25,6 +25,8 @@ _SAID = frozenset({"comment_created", "comment_updated"})
 _INSTANT = timedelta(milliseconds=1)
 DESCRIPTION = "description"
 """The id of the requester's first message, which is no comment at Jira."""
+_SPOKEN = "1"
+"""Of one moment, comments come after the description and after what a change says."""
 
 
 def read_event(delivery: Delivery, body: Mapping[str, Any], site: Site, ref: TicketRef) -> tuple[Event, ...]:
@@ -86,6 +88,7 @@ def said(
         received_at=received_at,
         actor=actor(who or raw.get("author"), site, fields),
         comment=found,
+        order=_SPOKEN,
         erases=found.id if edited else None,  # Jira knows no redaction: who takes words back writes the comment anew
     )
 

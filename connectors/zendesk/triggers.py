@@ -27,17 +27,23 @@ _XML_TICKET = re.compile(r"<ticket>\s{0,80}<id[^>]{0,80}>([^<]{0,80})</id>", re.
 _MOST_VARIABLES = 200
 
 
-def named_ticket(delivery: Delivery) -> str | None:
-    """Return the ticket's id; None if nothing names one.
+def named_ticket(delivery: Delivery) -> str:
+    """Return the ticket's id.
 
-    Raises Unreadable if the body is broken or names several, or if there is none and the address names none either.
+    Raises Unreadable if the body is broken, or if it and the address name several or none: a trigger is always about a
+    ticket, so that one of which nobody can tell which was typed wrong, and a person must hear of it.
     """
-    found = {known for value in (*_in_body(delivery), *_in_address(delivery.query)) if (known := ticket_id(value))}
-    if not found and not delivery.body.strip():
-        raise Unreadable("expected a body, or `ticket_id` among the variables of the address, got neither")
+    values = [*_in_body(delivery), *_in_address(delivery.query)]
+    found = {known for value in values if (known := ticket_id(value))}
     if len(found) > 1:
         raise Unreadable(f"expected one ticket in a trigger's body, got {len(found)} that disagree")
-    return next(iter(found), None)
+    if found:
+        return found.pop()
+    if values:
+        raise Unreadable("expected a ticket's id as `ticket_id`, got something else: is {{ticket.id}} spelt so there?")
+    if not delivery.body.strip():
+        raise Unreadable("expected a body, or `ticket_id` among the variables of the address, got neither")
+    raise Unreadable("expected a trigger's body, or its address, to name `ticket_id`, got neither")
 
 
 def _in_address(query: str) -> Iterator[object]:

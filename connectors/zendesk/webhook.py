@@ -6,6 +6,7 @@ administrator typed (see triggers.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +24,7 @@ TEST_SECRET = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ=="  # noqa: S105  publ
 
 _EVENT = "zen:event-type:"
 _SUBJECT = "zen:ticket:"
+_TAME = re.compile(r"[a-z_]{1,40}\.[a-z_]{1,60}")
 _MERGED = "ticket.merged"
 _OTHER_ORGANIZATION = "ticket.organization_changed"
 
@@ -67,11 +69,12 @@ def tickets(delivery: Delivery, site: Site) -> tuple[TicketRef, ...]:
     body = _envelope(delivery)
     kind = _event_type(body)
     if kind is None:
-        ids = [named_ticket(delivery)]
+        ids: list[str | None] = [named_ticket(delivery)]
     elif kind.startswith(("ticket.", "messaging_ticket.")):
         ids = [_subject_ticket(body), merged_into(body) if kind == _MERGED else None]
         if ids[0] is None:
-            raise Unreadable(f"expected {kind} to name its ticket in detail.id or subject, got neither")
+            told = kind if _TAME.fullmatch(kind) else "an event about a ticket"  # else it may be anybody's words
+            raise Unreadable(f"expected {told} to name its ticket in detail.id or subject, got neither")
     else:
         ids = []
     return tuple(TicketRef(vendor=site.vendor, site=site.name, id=i) for i in dict.fromkeys(filter(None, ids)))

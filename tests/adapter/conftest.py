@@ -445,8 +445,9 @@ def build_bench(store: SqlStore, clock: Clock, told: list[tuple[str, dict[str, o
         messenger = Messenger(store, sites, postbox, schedules or {}, journal, clock)
         messenger.brake._spread = lambda least, most: least
         reconciler = Reconciler(
-            store, sites, Shelf(store.policy_text), outbox, journal, finder, clock, lambda: rung.append(1)
-        )
+            store, sites, Shelf(store.policy_text), outbox, journal, finder, clock, lambda: rung.append(1),
+            ticking=lambda: clock().timestamp(),
+        )  # fmt: skip
         pressure = Pressure(store, journal, clock, 20_000, 8, lambda: clock().timestamp())
         bench = Bench(
             pressure=pressure,

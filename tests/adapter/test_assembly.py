@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from adapter.assembly import build, create_app
+from adapter.assembly import build, create_app, make_app
 from adapter.examination import Examined, keep
 from adapter.house import House
 from adapter.messenger import unheard
@@ -23,6 +23,7 @@ from adapter.store import tables as t
 from adapter.store.connection import Database
 from adapter.store.sql import SqlStore
 from connectors import discover
+from connectors.contract import Delivery
 from policies.case import Case
 from policies.commands import Line, Mode, Note, Notice, Occasion, Recipient, Span
 from policies.document import parse
@@ -126,6 +127,21 @@ def test_a_second_worker_on_the_same_file_is_refused_and_a_receiver_is_not(setti
     receiver = create_app(settings, worker=False)
     assert receiver.test_client().get("/readyz").status_code == 200
     receiver.extensions["stepladder"].stop()
+    house.stop()
+
+
+@pytest.mark.parametrize("receives", [True, False])
+def test_a_backlog_makes_those_unready_that_receive_and_not_those_that_work_it_off(
+    settings: Settings, receives: bool
+) -> None:
+    house = build(dataclasses.replace(settings, server=settings.server.model_copy(update={"backlog": 1})))
+    house.start(worker=False, receives=receives)
+    for number in ("1", "2"):
+        ref = TicketRef(vendor="zendesk", site="acme", id=number)
+        told = Delivery(vendor=ref.vendor, site=ref.site, body=b"{}", received_at=house.clock(), headers={})
+        house.store.receive(told, number, [ref], None)
+    answer = make_app(house).test_client().get("/readyz")
+    assert (answer.status_code == 503) is receives, answer.json
     house.stop()
 
 

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import insert
 
 from adapter.auditor import Auditor
+from adapter.brakes import Resting
 from adapter.gaps import Rounds
 from adapter.mail import SmtpPostbox
 from adapter.sites import as_configured
@@ -83,6 +84,39 @@ def test_what_a_site_that_rests_or_is_not_examined_holds_is_not_late(watching: W
     assert watching.found() == {}
     bench.post.brake.succeeded()
     assert set(watching.found()) == {"late"}
+
+
+def test_a_site_that_rests_for_long_is_away_and_tells_what_it_answered_last(watching: Watching, bench: Bench) -> None:
+    def fails(answer: str, **more: Any) -> None:
+        bench.post.brake.failed(TryLater(answer, after=60, **more), bench.clock())
+
+    fails("our own pace", paced=True)
+    assert watching.found() == {}
+    bench.clock.advance(minutes=16)
+    assert watching.found() == {}, "a limit of our own is not the vendor's fault"
+    fails("the desk does not know us: check the credentials")
+    assert watching.found() == {}
+    bench.clock.advance(minutes=14)
+    assert watching.found() == {}
+    bench.clock.advance(minutes=2)
+    away = watching.found()["away"]
+    assert (away.about, away.says.endswith("last it answered: the desk does not know us: check the credentials")) == (
+        "desk/acme", True,
+    )  # fmt: skip
+    watching.auditor.run()
+    assert watching.auditor.alarms() == [("away", "desk/acme")], "and so no heartbeat says that all is well"
+    bench.post.brake.succeeded()
+    assert watching.found() == {}
+
+
+def test_a_site_that_cannot_be_examined_for_long_is_away_too(watching: Watching, bench: Bench) -> None:
+    def resting(_: Any) -> Mode:
+        raise Resting(3)
+
+    watching.mode = resting
+    assert watching.found() == {}
+    bench.clock.advance(minutes=16)
+    assert "the log's examination.later says why" in watching.found()["away"].says
 
 
 @pytest.mark.parametrize("scope", ["all", "site:desk/acme", "rule:urgent"])

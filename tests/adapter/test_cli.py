@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 from adapter.cli import cli
 from adapter.cli.running import until_stopped
@@ -72,6 +74,24 @@ def folder(tmp_path: Path, site: tuple[str, Any], monkeypatch: pytest.MonkeyPatc
 @pytest.fixture
 def run() -> Run:
     return lambda *words: CliRunner().invoke(cli, words, obj=Toolbox())
+
+
+@pytest.fixture
+def connections() -> Iterator[set[object]]:
+    """The database's connections that were opened and not closed."""
+    there: set[object] = set()
+
+    def opened(connection: object, _: object) -> None:
+        there.add(connection)
+
+    def closed(connection: object, _: object) -> None:
+        there.discard(connection)
+
+    event.listen(Pool, "connect", opened)
+    event.listen(Pool, "close", closed)
+    yield there
+    event.remove(Pool, "connect", opened)
+    event.remove(Pool, "close", closed)
 
 
 def switches(folder: Path) -> dict[str, str]:
@@ -143,6 +163,18 @@ def test_pausing_and_resuming_everything(run: Run, folder: Path) -> None:
     assert "Resumed all" in resumed.output
 
 
+@pytest.mark.parametrize(
+    "words", [["pause", "all"], ["pause", "rule:none"], ["missed"], ["replay"], ["policy", "list"], ["cases", "list"]]
+)
+def test_a_command_closes_every_connection_that_it_opened(
+    run: Run, folder: Path, connections: set[object], words: list[str]
+) -> None:
+    run("policy", "activate", "policy.yaml")
+    result = run(*words)
+    assert result.exit_code == (2 if "rule:none" in words else 0)
+    assert connections == set()
+
+
 def test_pausing_one_site_and_one_rule(run: Run, folder: Path) -> None:
     vendor = sorted(discover())[0]
     run("pause", "acme")
@@ -194,7 +226,33 @@ def test_a_port_that_is_taken(run: Run, folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        assert is_a_sentence(run("serve", "--port", str(taken.getsockname()[1])), "in use")
+        port = str(taken.getsockname()[1])
+        assert is_a_sentence(run("serve", "--port", port), "in use")
+        for command in ("serve", "worker"):
+            assert is_a_sentence(run(command, "--monitor-port", port), "[monitor]", port, "in use")
+
+
+def test_who_may_not_work_is_told_so_before_the_monitors_port_is_taken(run: Run, folder: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        lock = WorkerLock(folder / "stepladder.db")
+        lock.take()
+        try:
+            assert is_a_sentence(run("worker", "--monitor-port", str(taken.getsockname()[1])), "Another Stepladder")
+        finally:
+            lock.release()
+
+
+def test_whoever_reads_a_command_may_stop_reading(folder: Path) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    words = [sys.executable, "app.py", "cases", "list", "--config", str(folder / "stepladder.toml")]
+    try:
+        found = subprocess.run(words, cwd=LIBRARY.parents[2], stdout=theirs, stderr=subprocess.PIPE, timeout=30)
+    finally:
+        os.close(theirs)
+    assert (found.returncode, found.stderr) == (141, b"")
 
 
 def test_a_first_policy_that_is_wrong_stops_the_start(run: Run, folder: Path) -> None:

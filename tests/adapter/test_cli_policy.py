@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from adapter.cli import cli
 from adapter.cli.policy.showing import SPECIMEN
 from adapter.problems import Problem
 from adapter.settings import Guards, Server, Settings, SettingsError, Worker
-from adapter.store.connection import Database
 from adapter.store.sql import SqlStore
 from adapter.toolbox import Toolbox
 from connectors import discover
@@ -59,7 +58,7 @@ class Tools(Toolbox):
     """The real tools, for a folder that has a database and one site, with the bench's clock."""
 
     def __init__(self, folder: Path, clock: Callable[[], datetime], mode: Mode = Mode.ACT) -> None:
-        self.folder, self.time, self.mode, self.stores = folder, clock, mode, list[SqlStore]()
+        self.folder, self.time, self.mode = folder, clock, mode
 
     def clock(self) -> datetime:  # type: ignore[override]
         return self.time()
@@ -75,19 +74,11 @@ class Tools(Toolbox):
             sites={"acme": SiteSettings(vendor="desk", url="https://acme.example", mode=self.mode)},
         )
 
-    def open_store(self, settings: Settings) -> SqlStore:
-        database = Database(settings.database)
-        database.migrate()
-        self.stores.append(SqlStore(database))
-        return self.stores[-1]
-
 
 @pytest.fixture
-def run(tmp_path: Path, clock: Any) -> Iterator[Run]:
+def run(tmp_path: Path, clock: Any) -> Run:
     tools = Tools(tmp_path, clock)
-    yield lambda *words: CliRunner().invoke(cli, ["policy", *map(str, words)], obj=tools)
-    for store in tools.stores:
-        store.close()
+    return lambda *words: CliRunner().invoke(cli, ["policy", *map(str, words)], obj=tools)
 
 
 @pytest.fixture
@@ -543,7 +534,6 @@ def test_a_level_that_was_only_observed_is_told_as_such(
     bench.looks("7")
     assert bench.case("7").level == 2
     said = CliRunner().invoke(cli, ["policy", "explain", "acme/7"], obj=tools).output
-    tools.stores[0].close()
     assert said.splitlines()[1].startswith("level 2 Specialist (observed only: the ticket was not moved), since")
 
 

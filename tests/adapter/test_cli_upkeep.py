@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from pydantic import Field, SecretStr
 
+from adapter.assembly import store_of
 from adapter.cli import cli
 from adapter.examination import last
 from adapter.settings import Settings, load
@@ -522,7 +523,7 @@ def test_what_was_found_is_kept_for_the_process_that_runs(run: Run, desk: Desk, 
     run("policy", "activate", str(folder / "policy.yaml"))
     run("doctor")
     tools = Tools(desk, folder, {})
-    store = tools.open_store(tools.read_settings())
+    store = store_of(tools.read_settings())
     examined = last(store, "desk/main")
     store.close()
     assert examined is not None

@@ -36,6 +36,19 @@ def test_a_look_that_takes_long_sends_nothing_more_and_is_made_again_at_once(urg
     assert urgent.vendor.log == ["set 1", "say 2"]
 
 
+def test_a_clock_that_is_set_back_lengthens_nothing(urgent: Bench) -> None:
+    seconds = [0.0]
+    urgent.reconciler._ticking = lambda: seconds[0]
+
+    def set_back() -> None:
+        seconds[0] += LEASE.total_seconds()
+        urgent.clock.advance(seconds=-3600)
+
+    urgent.vendor.script = [set_back]
+    urgent.look()
+    assert urgent.calls() == {"set 1": "written", "say 2": "planned"}
+
+
 def test_however_slow_a_vendor_is_every_look_sends_one_call(urgent: Bench) -> None:
     def slow() -> None:
         urgent.clock.advance(seconds=3 * LEASE.total_seconds())

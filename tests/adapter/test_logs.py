@@ -14,6 +14,8 @@ import pytest
 
 from adapter.journal import Journal
 from adapter.logs import formatter, log_to_stderr
+from adapter.records import Unusable
+from adapter.scheduling.errand import Errand
 from adapter.vigilance import Log
 
 CANARY = "tweety-4711"
@@ -93,11 +95,31 @@ def test_a_library_speaks_in_the_same_lines_and_may_only_warn(lines: Callable[..
     logging.getLogger("waitress").info("a body")
     logging.getLogger("waitress").warning("Task queue depth is %d", 3)
     logging.getLogger("stepladder.desk").warning("desk.keys_ignored site=%s", "acme")
-    found = [{name: event.get(name) for name in ("event", "logger", "text")} for event in written.events()]
+    found = [{name: event.get(name) for name in ("event", "logger", "reason", "text")} for event in written.events()]
     assert found == [
-        {"event": "Task queue depth is 3", "logger": "waitress", "text": None},
-        {"event": "desk.keys_ignored", "logger": "stepladder.desk", "text": "site=acme"},
+        {"event": "library.warning", "logger": "waitress", "reason": "Task queue depth is 3", "text": None},
+        {"event": "desk.keys_ignored", "logger": "stepladder.desk", "reason": None, "text": "site=acme"},
     ]
+
+
+def test_errands_that_wait_for_the_database_are_one_warning_and_no_fault(
+    lines: Callable[..., Lines], clock: Any, until: Callable[[Callable[[], object]], None]
+) -> None:
+    written, runs = lines(), list[int]()
+    journal = Journal(ticking=lambda: 0.0)
+
+    def run() -> None:
+        runs.append(1)
+        raise Unusable("PostgreSQL is being shut down")
+
+    errands = [Errand(name, run, journal, clock) for name in ("letters", "audit", "purge")]
+    for errand in errands:
+        errand.start()
+    until(lambda: len(runs) == 3)
+    assert all(errand.stop(5) for errand in errands)
+    (event,) = written.events()
+    told = event["event"], event["severity"], event["reason"], event.get("trace")
+    assert told == ("errand.waits", "warning", "PostgreSQL is being shut down", None)
 
 
 def test_nobody_listens_yet_and_then_the_settings_say_how(

@@ -13,7 +13,7 @@ import requests
 from flask import Flask
 from sqlalchemy import event
 
-from adapter.brakes import Resting
+from adapter.brakes import Brake, Resting
 from adapter.gaps import Rounds
 from adapter.journal import Journal
 from adapter.lookout import Lookout, Watched, free_on
@@ -22,6 +22,7 @@ from adapter.pressure import Pressure
 from adapter.scheduling.embedded import Embedded
 from adapter.scheduling.errand import Errand
 from adapter.sites import as_configured
+from adapter.store.braking import StoredRest
 from adapter.store.sql import SqlStore
 from adapter.vigilance import Audit, Monitor
 from adapter.web.health import health
@@ -51,11 +52,11 @@ class Rooms:
     def __init__(self, bench: Bench, folder: Path, **audit: float) -> None:
         self.bench, self.still, self.started, self.seconds = bench, 0.0, True, 0.0
         self.threads: list[Any] = []
-        self.mode: Callable[[Any], Mode] = as_configured
+        self.governs, self.mode = True, as_configured
         self.metrics = Metrics()
         pressure = Pressure(bench.store, bench.journal, bench.clock, 2, 8, lambda: self.seconds)
         parts = Watched(
-            bench.store, bench.sites, lambda post: self.mode(post), lambda: self.still, pressure, self.threads,
+            bench.store, bench.sites, self, lambda: self.still, pressure, self.threads,
             lambda: self.started, bench.clock, lambda: self.seconds,
         )  # fmt: skip
         settings: Any = Settings(f"sqlite:///{folder / 'stepladder.db'}", Audit(**audit))
@@ -124,30 +125,47 @@ def test_a_thread_that_has_ended_is_not_alive(rooms: Rooms, until: Until, bench:
 
 # --- ready --------------------------------------------------------------------------------------------------
 def test_not_ready_while_starting_or_stopping(rooms: Rooms) -> None:
-    assert rooms.lookout.refusing() == []
+    assert rooms.lookout.unready() == []
     rooms.started = False
-    assert rooms.lookout.refusing() == ["starting or stopping"]
+    assert rooms.lookout.unready() == ["starting or stopping"]
 
 
 def test_not_ready_while_too_much_waits(rooms: Rooms, bench: Bench) -> None:
-    assert rooms.lookout.refusing() == []
+    assert rooms.lookout.unready() == []
     for ticket in ("1", "2", "3"):
         bench.born(ticket)
     rooms.later()
-    (reason,) = rooms.lookout.refusing()
+    (reason,) = rooms.lookout.unready()
     assert "2" in reason
     assert rooms.number("refusing", why="backlog") == 1
 
 
+def test_who_only_works_is_ready_however_much_waits_as_long_as_it_can_work(rooms: Rooms, bench: Bench) -> None:
+    for ticket in ("1", "2", "3"):
+        bench.born(ticket)
+    rooms.lookout.only_works()
+    rooms.later()
+    assert rooms.lookout.unready() == []
+    assert rooms.number("refusing", why="") == 0
+    rooms.still = 60.0
+    assert rooms.lookout.unready() == ["the scheduler's clock has stood still for 60 s"]
+
+
 @on_a_file
-def test_not_ready_while_the_database_takes_no_write_and_where_it_is_is_not_told(rooms: Rooms, tmp_path: Path) -> None:
-    assert rooms.lookout.refusing() == []
+def test_not_ready_while_the_database_takes_no_write_and_where_it_is_is_told_to_the_log_once(
+    rooms: Rooms, bench: Bench, tmp_path: Path
+) -> None:
+    assert rooms.lookout.unready() == []
     (tmp_path / "stepladder.db").rename(tmp_path / "elsewhere.db")
     rooms.later()
-    assert rooms.lookout.refusing() == ["the database takes no write; the log says why"]
+    assert rooms.lookout.unready() == rooms.lookout.unready() == ["the database takes no write; the log says why"]
+    rooms.later()
+    assert rooms.lookout.unready() != []
+    assert [name for name, _ in bench.told if name.startswith("ready.")] == ["ready.alarm"]
     (tmp_path / "elsewhere.db").rename(tmp_path / "stepladder.db")
     rooms.later()
-    assert rooms.lookout.refusing() == []
+    assert rooms.lookout.unready() == []
+    assert [name for name, _ in bench.told if name.startswith("ready.")] == ["ready.alarm", "ready.open"]
 
 
 def test_who_asks_while_the_database_hangs_waits_for_nothing(rooms: Rooms, bench: Bench) -> None:
@@ -157,7 +175,7 @@ def test_who_asks_while_the_database_hangs_waits_for_nothing(rooms: Rooms, bench
         asked.set()
         answer.wait(10)
 
-    assert rooms.lookout.refusing() == []
+    assert rooms.lookout.unready() == []
     rooms.later()
     event.listen(bench.store.database.engine, "before_cursor_execute", hang)
     first = threading.Thread(target=rooms.lookout._unproven)
@@ -172,14 +190,14 @@ def test_whoever_asks_often_makes_few_writes(rooms: Rooms, bench: Bench) -> None
     statements: list[str] = []
     event.listen(bench.store.database.engine, "before_cursor_execute", lambda *said: statements.append(said[2]))
     for _ in range(50):
-        rooms.lookout.refusing()
+        rooms.lookout.unready()
     assert len([said for said in statements if said.startswith("INSERT")]) == 1
 
 
 # --- by HTTP ------------------------------------------------------------------------------------------------
 @pytest.fixture
 def window(rooms: Rooms) -> Iterator[Window]:
-    routes = health(rooms.lookout.unwell, rooms.lookout.refusing, "1.2.3"), numbers(rooms.metrics.text)
+    routes = health(rooms.lookout.unwell, rooms.lookout.unready, "1.2.3"), numbers(rooms.metrics.text)
     window = Window(Monitor(port=0), *routes)
     window.start()
     yield window
@@ -204,13 +222,13 @@ def test_without_a_port_nothing_listens_and_a_port_that_is_taken_is_a_sentence(w
     quiet.start()
     assert quiet.port is None
     quiet.stop()
-    with pytest.raises(OSError, match=r"\[monitor\] cannot listen on 127.0.0.1:\d+: .*; does another process"):
+    with pytest.raises(OSError, match=r"\[monitor\] cannot listen on 127.0.0.1:\d+: .*--monitor-port"):
         Window(Monitor(port=window.port)).start()
 
 
 def test_it_is_served_before_the_tables_are_there_and_until_the_end(rooms: Rooms) -> None:
     app = Flask(__name__)
-    app.register_blueprint(health(rooms.lookout.unwell, rooms.lookout.refusing, "1.2.3"))
+    app.register_blueprint(health(rooms.lookout.unwell, rooms.lookout.unready, "1.2.3"))
     rooms.started = False
     assert app.test_client().get("/healthz").status_code == 200
     assert app.test_client().get("/readyz").status_code == 503
@@ -235,6 +253,8 @@ def test_brakes_pauses_modes_and_alarms_are_shown(bench: Bench, tmp_path: Path) 
     assert rooms.number("paused", scope="rule:urgent") == 1
     assert rooms.number("alarm", alarm="disk", site="") == 1
     assert rooms.number("audit_timestamp_seconds") == (bench.clock() - timedelta(seconds=10)).timestamp()
+    rooms.governs = False
+    assert rooms.number("site_mode", site="desk/acme", mode="resting") is None, "a receiver examines no site"
 
 
 def test_what_waits_is_counted_with_its_age_and_asked_every_five_seconds(rooms: Rooms, bench: Bench) -> None:
@@ -258,6 +278,20 @@ def test_without_its_tables_it_still_shows_the_rest(rooms: Rooms, tmp_path: Path
     assert rooms.number("database_up") == 0
     assert rooms.number("tickets_due") is None
     assert rooms.number("clock_pulse_seconds") == 0
+
+
+@on_a_file
+@pytest.mark.parametrize("seconds", [0, 10], ids=["what the tables said is remembered", "they are asked again"])
+def test_a_brake_that_is_kept_in_the_database_is_left_out_without_it(
+    rooms: Rooms, bench: Bench, tmp_path: Path, seconds: float
+) -> None:
+    bench.post.brake = Brake(knowledge=StoredRest(bench.store.database, "site acme"))
+    assert rooms.number("brake_closed", site="desk/acme") == 0
+    (tmp_path / "stepladder.db").rename(tmp_path / "elsewhere.db")
+    bench.store.close()
+    rooms.seconds += seconds
+    assert rooms.number("brake_closed", site="desk/acme") is None
+    assert rooms.number("database_up") == (0 if seconds else 1)
 
 
 @on_a_file

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
@@ -186,8 +187,8 @@ def test_what_arrives_while_a_look_commits_makes_it_due_at_once(opened: Opener) 
         )
         at_once(
             lambda n=number: receiving.receive(delivery(n), f"d{n}", (ref(),), None),
-            lambda c=commit: (
-                looking.commit(c) if random.random() < 0.7 else looking.postpone(ref(), c.marks, NOW + 9 * SECOND)
+            lambda c=commit, work=work: (
+                looking.commit(c) if random.random() < 0.7 else looking.postpone(work, NOW + 9 * SECOND)
             ),
         )
         after = looking.open(ref(), NOW)
@@ -291,6 +292,7 @@ def test_a_restart_that_nobody_noticed_costs_nobody_anything(postgres: Server, s
             {"username": LOCKED[0], "password": "wr0ng"},
             "does not accept the password; expected the right one in STEPLADDER",
         ),
+        ({"username": LOCKED[0]}, "asks for a password, and none was given"),
         ({"username": LOCKED[0], "password": LOCKED[1]}, "does not allow this user to do that; make it the owner"),
         ({"port": 1}, "is it running, and is the address in stepladder.toml right?"),
     ],
@@ -328,6 +330,19 @@ def test_what_somebody_holds_too_long_is_told_in_time(database_url: str, store: 
         connection = stack.enter_context(store.database.write())
         connection.exec_driver_sql("SET LOCAL lock_timeout = '50ms'")
         connection.execute(locked)
+
+
+def test_tables_that_somebody_has_locked_are_soon_known_to_take_no_delivery(database_url: str, store: SqlStore) -> None:
+    store.mark_due(ref(), NOW)
+    with psycopg.connect(database_url) as other:
+        other.execute("LOCK TABLE tickets, deliveries IN ACCESS EXCLUSIVE MODE")
+        began = time.monotonic()
+        for asked in (lambda: store.waiting(NOW, 10), store.prove):
+            with pytest.raises(Unusable, match="busy: somebody else has held"):
+                asked()
+        assert time.monotonic() - began < 2, "half a second for one, nothing for the other"
+    assert store.waiting(NOW, 10) == 0
+    store.prove()
 
 
 # --- what several processes know together -------------------------------------------------------------------

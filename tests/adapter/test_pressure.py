@@ -25,9 +25,12 @@ class Tables:
     def __init__(self) -> None:
         self.due = self.asked = self.proved = 0
         self.broken = ""
+        self.locked = False
 
     def waiting(self, now: datetime, most: int) -> int:
         self.asked += 1
+        if self.locked:
+            raise Unusable(self.broken)
         return min(self.due, most)
 
     def prove(self) -> None:
@@ -82,7 +85,7 @@ def test_above_the_bound_all_are_refused_until_a_fifth_is_dealt_with(
     assert [(event, fields.get("refused")) for event, fields in told] == [
         ("intake.alarm", None), ("intake.open", 3), ("intake.alarm", None),
     ]  # fmt: skip
-    assert str(told[0][1]["reason"]).startswith("101 tickets or more wait to be looked at, of 100 that may")
+    assert str(told[0][1]["reason"]).startswith("101 tickets or more have deliveries that wait to be read, of 100")
 
 
 def test_the_tables_are_asked_once_a_second_however_many_come(door: Pressure, tables: Tables) -> None:
@@ -117,6 +120,23 @@ def test_after_a_failure_one_tries_each_second_and_the_others_are_refused_at_onc
     assert not store()
     assert [event for event, _ in told] == ["intake.alarm", "intake.open"]
     assert told[1][1]["refused"] == 60
+
+
+def test_what_cannot_even_be_counted_is_refused_without_a_try_and_is_said_once(
+    door: Pressure, tables: Tables, told: list[Any], clock: Any
+) -> None:
+    tables.broken, tables.locked = "the tables are locked", True
+    assert [says(door), why(door, tables)] == [tables.broken, "store"]
+    for second in range(5):
+        clock.advance(seconds=1)
+        assert [says(door), why(door, tables)] == [tables.broken, "store"]
+        assert (tables.asked, tables.proved) == (1, second + 1), "one try a second, by whoever comes first"
+    tables.broken, tables.locked = "", False
+    clock.advance(seconds=2)
+    assert [says(door), why(door, tables)] == ["", ""]
+    clock.advance(seconds=2)
+    assert [says(door), why(door, tables)] == ["", ""]
+    assert [event for event, _ in told] == ["intake.alarm", "intake.open"]
 
 
 def test_whoever_asks_whether_it_is_ready_finds_out_that_the_disk_is_well_again(
@@ -177,7 +197,9 @@ def test_a_hanging_disk_holds_no_more_threads_than_it_may(
 
 
 def test_what_waits_is_counted_up_to_the_bound(bench: Bench) -> None:
-    for number in range(5):
-        bench.store.mark_due(bench.ref(str(number)), bench.clock() + timedelta(minutes=number % 2))
-    assert [bench.store.waiting(bench.clock(), most) for most in (2, 3, 10)] == [2, 3, 3]
+    for number in range(3):
+        bench.hear(*[{"kind": "noted"}] * 2, tickets=[str(number), "7"])
+    bench.store.mark_due(bench.ref("due, but nothing is unread"), bench.clock())
+    assert [bench.store.waiting(bench.clock(), most) for most in (2, 4, 10)] == [2, 4, 4]
+    assert bench.store.waiting(bench.clock() - timedelta(seconds=1), 10) == 0, "whose site rests is held for a reason"
     bench.store.prove()

@@ -96,6 +96,8 @@ def test_a_bug_costs_this_ticket_time_and_loses_nothing(bench: Bench) -> None:
     bench.vendor.script = [ZeroDivisionError("a bug of ours")]
     assert bench.look() == bench.clock() + timedelta(seconds=30)
     assert bench.said("ticket.failed")
+    assert bench.store.open(bench.ref(), bench.clock()).failures == 1
+    assert bench.store.next_due(bench.clock()) == bench.clock() + timedelta(seconds=30)
     bench.clock.advance(seconds=61)
     bench.looks()
     assert len(bench.vendor.done) == 2

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
+import certifi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,7 +103,7 @@ def test_every_table_is_read(read: Read) -> None:
 def test_paths_start_at_the_files_folder(read: Read, tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules/support.yaml").touch()
-    (tmp_path / "ca.pem").touch()
+    shutil.copy(certifi.where(), tmp_path / "ca.pem")
     settings = read(f'policy = "rules/support.yaml"\ndatabase = "sqlite:///rules/x.db"\n{SITE}ca_bundle = "ca.pem"\n')
     assert settings.policy == tmp_path / "rules/support.yaml"
     assert settings.database == f"sqlite:///{tmp_path}/rules/x.db"
@@ -203,10 +205,22 @@ def test_a_servers_password_comes_from_where_secrets_come_from(read: Read) -> No
         assert settings.database_password == SecretStr("open sesame")
 
 
+def test_how_long_things_are_kept_is_told_with_the_numbers_that_do_not_fit(read: Read) -> None:
+    message = told(read, f"[retention]\ndeliveries = 7\ntickets = 3\n{SITE}")
+    assert "bodies: found 14 (the default); expected at most deliveries (7)" in message
+    assert "tickets: found 3; expected 0 or at least 7" in message
+    assert read(f"[retention]\nbodies = 0\n{SITE}").retention.keep.bodies is None
+
+
+def test_how_much_is_told_may_be_written_in_any_case(read: Read) -> None:
+    assert read(f'[log]\nlevel = "debug"\n{SITE}').log.level == "DEBUG"
+    assert 'log.level: found "LOUD"' in told(read, f'[log]\nlevel = "loud"\n{SITE}')
+
+
 def test_without_the_driver_it_is_said_what_to_install(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     message = told(read, f'database = "postgresql://u@localhost/d"\n{SITE}')
-    assert "database: PostgreSQL needs more packages: pip install 'stepladder[scale]'" in message
+    assert "database: PostgreSQL needs more packages: in the cloned repository, pip install --require-hashes" in message
 
 
 # --- what is wrong ------------------------------------------------------------------------------------------
@@ -246,6 +260,7 @@ def test_without_the_driver_it_is_said_what_to_install(read: Read, monkeypatch: 
         (SITE + "fields = {product = 36}\n", "sites.acme.fields.product: found 36; expected text in quotes"),
         (SITE + 'statuses = {"In Work" = 3}\n', 'sites.acme.statuses."In Work": found 3; expected text in quotes'),
         (SITE + 'ca_bundle = "no.pem"\n', "sites.acme.ca_bundle: there is no file "),
+        (SITE + 'ca_bundle = "policy.yaml"\n', "policy.yaml holds no certificates; expected one or more as text (PEM)"),
         (SITE + 'token_file = "no"\n', "sites.acme.token_file: "),
         (SITE + "token_file = 3\n", "sites.acme.token_file: expected the path of a file"),
         (SITE + 'email = "a@b.example"\n', "sites.acme: token: expected one beside email, got none; token goes into"),
@@ -431,7 +446,7 @@ def test_without_people_nobody_is_told(read: Read) -> None:
 
 
 def test_a_mail_server_is_read_with_its_defaults(read: Read, tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").touch()
+    shutil.copy(certifi.where(), tmp_path / "ca.pem")
     mail = read(SITE + MAIL + 'ca_bundle = "ca.pem"\n').mail
     assert mail is not None
     assert (mail.host, mail.port, mail.tls, mail.timeout) == ("mail.acme.example", 587, "starttls", 6)

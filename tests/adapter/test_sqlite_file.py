@@ -6,12 +6,14 @@ import contextlib
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from adapter.records import Unusable
+from adapter.store import connection
 from adapter.store.connection import Database
 from adapter.store.sql import SqlStore
 from adapter.store.sqlite_file import complaint
@@ -51,10 +53,22 @@ def test_what_another_program_has_locked_is_waited_for_and_then_said(file: Path,
         with store.database.write() as connection:
             connection.exec_driver_sql("PRAGMA busy_timeout=50")  # instead of four seconds
         other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(Unusable, match=rf"{file} is busy or locked by another program .* goes on by itself"):
+        with pytest.raises(Unusable, match=rf"{file} is busy or locked by another process .* goes on by itself"):
             store.prove()
         other.execute("ROLLBACK")
         store.prove()
+
+
+def test_who_waits_for_what_we_write_ourselves_blames_nobody_else(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_PATIENCE", 0.05)  # instead of four seconds
+    with (
+        store.database.write(),
+        ThreadPoolExecutor(1) as other,
+        pytest.raises(Unusable, match="is busy: what this process itself writes takes so long"),
+    ):
+        other.submit(store.prove).result()
 
 
 def garbled(file: Path, start: int, length: int) -> None:
@@ -128,6 +142,8 @@ def test_a_disk_that_is_read_only_is_said(tmp_path: Path) -> None:
         store = SqlStore(Database(f"sqlite:///{tmp_path / 'disk' / 'a.db'}"))
         with pytest.raises(Unusable, match=r"a\.db (may not be written|cannot be opened); l.* this user .*write"):
             store.database.migrate()
+        with pytest.raises(Unusable, match=r"a\.db (may not be written|cannot be opened)"):
+            store.settle_erasure()
         subprocess.run(["mount", "-o", "remount,rw", str(tmp_path / "disk")], check=True)
         store.database.migrate()
         store.prove()

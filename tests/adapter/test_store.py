@@ -14,6 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import func, inspect, select
+from sqlalchemy.event import listens_for
 
 from adapter.records import CallState, Commit, Committed, Look, StoredCall, Unusable, Work
 from adapter.store import migrations
@@ -173,10 +174,45 @@ def test_what_arrived_meanwhile_is_not_postponed(store: SqlStore) -> None:
     receive(store)
     work = store.open(REF, NOW)
     receive(store)
-    store.postpone(REF, work.marks, NOW + MINUTE)
+    store.postpone(work, NOW + MINUTE)
     assert due_at(store) == NOW
-    store.postpone(REF, store.open(REF, NOW).marks, NOW + MINUTE)
+    store.postpone(store.open(REF, NOW), NOW + MINUTE)
     assert due_at(store) == NOW + MINUTE
+
+
+def test_who_lost_its_turn_neither_postpones_nor_counts_a_fault(store: SqlStore) -> None:
+    receive(store)
+    mine = store.open(REF, NOW)
+    store.commit(thought(mine, due_at=NOW + MINUTE))
+    store.postpone(mine, NOW + 60 * MINUTE)
+    store.failed(mine, "a bug", NOW + 60 * MINUTE)
+    store.failed(replace(mine, failures=5), "a bug", None)
+    assert (due_at(store), store.open(REF, NOW).failures, store.stuck()) == (NOW + MINUTE, 0, [])
+    store.failed(store.open(REF, NOW), "a bug", None)
+    assert (due_at(store), store.open(REF, NOW).failures, store.stuck()) == (None, 1, [(REF, "a bug")])
+
+
+def test_a_fault_is_counted_and_what_arrived_meanwhile_is_due_all_the_same(store: SqlStore) -> None:
+    receive(store)
+    work = store.open(REF, NOW)
+    receive(store)
+    store.failed(work, "a bug", None)
+    assert (due_at(store), store.open(REF, NOW).failures) == (NOW, 1)
+
+
+def test_who_resumes_writes_only_moves_that_count_for_the_brake(store: SqlStore) -> None:
+    written: list[int] = []
+
+    @listens_for(store.database.engine, "after_cursor_execute")
+    def seen(_: Any, cursor: Any, statement: str, *__: Any) -> None:
+        if statement.startswith("UPDATE moves"):
+            written.append(cursor.rowcount)
+
+    for number in range(3):
+        receive(store, f"m{number}")
+        store.commit(thought(store.open(REF, NOW), moved_to=2))
+        store.resume("all", NOW)
+    assert written == [1, 1, 1]
 
 
 def test_the_same_event_is_stored_once(store: SqlStore) -> None:

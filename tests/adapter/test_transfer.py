@@ -330,11 +330,11 @@ def test_whom_a_policy_tells_in_vain_is_a_warning(run: Run, old: Bench) -> None:
 
 # --- at a terminal ------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("answer", "name"), [("y", "New"), ("n", "Old")])
-def test_at_a_terminal_it_asks_first(old: Bench, tmp_path: Path, answer: str, name: str) -> None:
+def test_at_a_terminal_it_asks_first(old: Bench, any_database: str, tmp_path: Path, answer: str, name: str) -> None:
     escalated(old, "7", after=60)
     root = Path(__file__).parents[2]
     program = (
-        "import sys; sys.path.insert(0, sys.argv.pop(1))\n"
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); database = sys.argv.pop(1)\n"
         "from pathlib import Path\n"
         "import adapter.toolbox as a\n"
         "from adapter.settings import Guards, Server, Settings, Worker\n"
@@ -343,7 +343,7 @@ def test_at_a_terminal_it_asks_first(old: Bench, tmp_path: Path, answer: str, na
         "    def vendors(self): return {'desk': type('Desk', (), {'check_target': staticmethod(lambda t: ())})}\n"
         "    def read_settings(self, path):\n"
         "        site = SiteSettings(vendor='desk', url='https://acme.example', mode='act')\n"
-        "        return Settings(file=path, policy=path, database=f'sqlite:///{path}', server=Server(),\n"
+        "        return Settings(file=path, policy=path, database=database, server=Server(),\n"
         "                        worker=Worker(), guards=Guards(), sites={'acme': site})\n"
         "a.cli(obj=Tools())\n"
     )
@@ -357,7 +357,7 @@ def test_at_a_terminal_it_asks_first(old: Bench, tmp_path: Path, answer: str, na
         "--config",
         str(tmp_path / "stepladder.db"),
     ]
-    command = [sys.executable, "-c", program, str(root), *words]
+    command = [sys.executable, "-c", program, str(root), any_database, *words]
     with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
         os.write(ours, f"{answer}\n".encode())
         output, _ = process.communicate(timeout=60)

@@ -79,6 +79,34 @@ def test_what_is_solved_or_only_observed_is_left_alone(climbed: Any) -> None:
     assert climbed.case().level == 3
 
 
+def let_go(bench: Any, moment: Any) -> None:
+    """Let the looks before a moment go, as the purge does after `[retention] looks`."""
+    bench.hear({"kind": "commented", "by": "agent", "says": "on it", "public": False})
+    bench.looks()
+    assert bench.store.purge_looks(0, moment).gone["looks"]
+
+
+def test_a_move_whose_look_was_let_go_is_told_and_stays(climbed: Any) -> None:
+    since, both = climbed.clock() - HOUR, climbed.store.moves(climbed.ref(), climbed.clock() - HOUR)
+    undoing = Undoing(
+        climbed.store, Shelf(climbed.store.policy_text), climbed.finder, climbed.clock(), timedelta(days=30)
+    )
+    assert len(both) == 2
+    let_go(climbed, both[0])
+    later = undoing.found(climbed.ref(), Mode.ACT, since, None)
+    assert later is not None
+    assert (later.level, later.rules, later.refused) == (2, ("asked",), None)
+    assert f"its move of {both[1]:%Y-%m-%d %H:%M} stays, because the look was let go after 30 days" in later.stays
+    for rule in (None, "urgent"):
+        let_go(climbed, both[0] + timedelta(microseconds=1)) if rule is None else None
+        gone = undoing.found(climbed.ref(), Mode.ACT, since, rule)
+        assert gone is not None
+        assert gone.refused == (
+            f"of its move of {both[1]:%Y-%m-%d %H:%M} and {both[0]:%Y-%m-%d %H:%M} the look was let go after 30 days"
+        )
+        assert gone.rules == ()
+
+
 def test_an_order_counts_once_and_waits_until_the_last_move_is_written(build_bench: Any, clock: Any) -> None:
     bench = build_bench()
     bench.vendor.script = [TryLater("busy", after=200)]

@@ -304,7 +304,7 @@ def test_missed_at_a_site_that_is_not_there_says_which_are(run: Any) -> None:
 
 def test_replay_lists_and_says_where_there_is_nothing(run: Any) -> None:
     assert run("replay").output.startswith("0 tickets")
-    assert run("replay", "all").output == "0 tickets are due again.\n"
+    assert run("replay", "all").output == "Due again: 0 tickets.\n"
     said = run("replay", "acme/7")
     assert (said.exit_code, "nothing to replay" in said.output) == (2, True)
 

@@ -10,24 +10,31 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from marked import put
 from world import CURVE, DAY, Costs, World, minutes, one_machine, outage, peak, per_event, shares, with_echoes
+
+from adapter.sections import Retention
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "scale.md"
 
 # --- what is told --------------------------------------------------------------------------------------------
 FLEETS = ((1, 1), (1, 2), (1, 3), (2, 4), (2, 6))
 """Web processes and workers that are played."""
-KEPT = {"bodies": 14, "deliveries": 30, "looks": 90, "tickets": 90}
+KEPT = Retention().model_dump()
 """Days, by default (docs/settings.md)."""
+LEANER = {"looks": 7, "tickets": 30}
+"""Days for who has less disk."""
 OPEN_DAYS = 10
 """How long a ticket lives until its end, from which on its days are counted."""
-POOL = 15
-"""Connections to PostgreSQL that one process opens at most, and three more that wait for news."""
+RECEIVES, WORKS = 18, 25
+"""Connections to PostgreSQL that a process opens at most: one that receives, and one that works."""
 
 
 def one_machine_table(costs: Costs, world: World, seed: int) -> str:
@@ -64,7 +71,7 @@ def needs_table(costs: Costs, world: World) -> str:
     web, workers = (math.ceil(rate * world.surge * one / 1000 / world.full) for one in (receive, look))
     transactions = 3 + world.escalating / with_echoes(world)  # keep; read and commit; and what came of a write
     kept = _disk(costs, world, KEPT)
-    lean = _disk(costs, world, {**KEPT, "looks": 30, "tickets": 30})
+    lean = _disk(costs, world, {**KEPT, **LEANER})
     rows = [
         ("deliveries a second: on average, in the worst hour, in its worst minutes",
          f"{daily / DAY:.0f}, {rate:.0f}, {rate * world.surge:.0f}"),
@@ -74,11 +81,11 @@ def needs_table(costs: Costs, world: World) -> str:
          f"{rate * world.surge * transactions:.0f}, {rate * world.surge * (transactions - 1):.0f}"),
         ("cores that PostgreSQL itself is busy with then",
          f"{rate * world.surge * transactions * costs.server / 1000:.1f}"),
-        ("connections to it, at most", f"{(web + workers + 2) * (POOL + 3)}"),
+        ("connections to it, at most", f"{(web + 1) * RECEIVES + (workers + 1) * WORKS}"),
         ("written to its disk a day, without the log of changes",
          f"{daily * (costs.body + costs.look_bytes + costs.event_bytes) / 1e9:.0f} GB"),
         ("its size when as much goes as comes, with the default days", f"{kept:.1f} TB"),
-        ("the same with `looks = 30` and `tickets = 30`", f"{lean:.1f} TB"),
+        (f"the same with {' and '.join(f'`{name} = {days}`' for name, days in LEANER.items())}", f"{lean:.1f} TB"),
     ]  # fmt: skip
     return "\n".join(["| | |", "|---|---|", *(f"| {says} | {figure} |" for says, figure in rows)])
 

@@ -83,7 +83,7 @@ def test_a_triggers_body_names_its_ticket_and_is_a_reason_to_ask(body: str, kind
         ("<d><ticket_id>5158</ticket_id><t>x</t><ticket_id>999</ticket_id></d>", XML, "", "2 that disagree"),
         ("<d><t>half", XML, "", "expected XML"),
         ("", "", "", "got neither"),
-        ("", "", "ticket_id=../users", "got neither"),
+        ("", "", "ticket_id=../users", "something else"),
         ("[5158]", "application/json", "", "got list"),
         ('"5158"', "application/json", "", "got str"),
     ],
@@ -111,16 +111,24 @@ def test_a_broken_or_doubled_body_is_kept_for_a_person(body: str, kind: str, que
         "<d/>",
     ],
 )
-def test_what_is_no_tickets_number_names_none(body: str) -> None:
-    try:
-        assert named(delivery(body, "")) == []
-    except Unreadable:
-        assert body.startswith("{{")
+def test_a_trigger_that_names_no_ticket_is_kept_for_a_person_who_may_find_what_was_typed_wrong(body: str) -> None:
+    with pytest.raises(Unreadable, match="expected"):
+        named(delivery(body, ""))
+
+
+def test_what_was_typed_wrong_is_said_and_nothing_of_what_was_sent() -> None:
+    body = '{"ticket_id": "{{tiket.id}}", "title": "Zwergkanarienvogel"}'
+    with pytest.raises(Unreadable, match=r"spelt") as found:
+        named(delivery(body))
+    assert "tiket" not in str(found.value)
+    with pytest.raises(Unreadable, match="name `ticket_id`"):
+        named(delivery('{"id_of_ticket": "5158"}'))
 
 
 def test_a_number_of_twenty_six_digits_is_a_ticket_and_one_more_is_none() -> None:
     assert named(delivery(json.dumps({"ticket_id": 10**25}))) == [str(10**25)]
-    assert named(delivery(json.dumps({"ticket_id": 10**26}))) == []
+    with pytest.raises(Unreadable, match="something else"):
+        named(delivery(json.dumps({"ticket_id": 10**26})))
 
 
 # --- events -------------------------------------------------------------------------------------------------
@@ -175,6 +183,13 @@ def test_an_invented_event_of_a_ticket_is_noted(name: str) -> None:
 @pytest.mark.parametrize("kind", ["user.created", "organization.deleted", "agent.state_changed", "ticketing.x"])
 def test_an_event_about_something_else_concerns_no_ticket(kind: str) -> None:
     assert tickets(event(type=f"zen:event-type:{kind}", subject="zen:user:1"), SITE) == ()
+
+
+@pytest.mark.parametrize("kind", ["ticket.\x1b[2J mail me", "ticket." + "z" * 99, "ticket.Zwergkanarienvogel"])
+def test_what_stands_where_a_kind_should_is_not_repeated(kind: str) -> None:
+    with pytest.raises(Unreadable, match="expected an event about a ticket to name") as found:
+        tickets(event(type=f"zen:event-type:{kind}", detail={}, subject=None), SITE)
+    assert kind not in str(found.value)
 
 
 # --- proof --------------------------------------------------------------------------------------------------

@@ -140,8 +140,9 @@ def test_a_triggers_ticket_is_found_and_nothing_else_believed(body: Any) -> None
 @pytest.mark.parametrize(
     "body", [{}, {"ticket_id": None}, {"ticket_id": True}, {"ticket_id": "../users"}, {"ticket_id": "0"}]
 )
-def test_a_body_without_a_tickets_id_concerns_none(body: Any) -> None:
-    assert tickets(delivery(body), site()) == ()
+def test_a_body_without_a_tickets_id_is_kept_for_a_person(body: Any) -> None:
+    with pytest.raises(Unreadable, match="ticket_id"):
+        tickets(delivery(body), site())
 
 
 def test_an_event_about_a_ticket_that_it_does_not_name_is_unreadable() -> None:

@@ -189,13 +189,15 @@ class House:
             before, answered = answered, len(self.desk.postman.answers)
             if not self.adapter.engine.idle() or before != answered:
                 continue
-            if self.adapter.store.due(self.clock(), 1):
+            now = self.clock()  # for both questions: between two readings something could fall due
+            if self.adapter.store.due(now, 1):
                 self.adapter.engine.rescan()
                 continue
-            upcoming = self.adapter.store.next_due(self.clock())
-            if upcoming is None or upcoming > self.clock() + timedelta(seconds=patience):
+            upcoming = self.adapter.store.next_due(now)
+            if upcoming is not None and upcoming <= now + timedelta(seconds=patience):
+                self.clock.jump_to(upcoming)
+            elif self.adapter.engine.idle():  # nor did a look begin meanwhile, of which these answers know nothing
                 return
-            self.clock.jump_to(upcoming)
 
     def later(self, **length: float) -> None:
         """Let time pass and everything happen that falls due meanwhile."""

@@ -253,7 +253,8 @@ def test_every_fault_at_every_call_ends_right(build_house: Any, kind: str, scene
             settled(house)
             left = house.desk.faults.left()
             house.desk.faults.clear()
-            assert not left, "the fault was met"
+            # of a linked issue two webhooks come: if they are read together, nothing is asked about it
+            assert not left or line.endswith("/LINKED"), "the fault was met"
             lasting = replace(TROUBLES[name], written=False)
             proves(house, ticket, tickets, peace, lasting if (kind, line, name) in MEANS_NO else TROUBLES[name])
             ends(house, ticket)

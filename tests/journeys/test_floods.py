@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import logging
 import socket
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
@@ -18,6 +23,15 @@ from adapter.web.server import listen, make_server
 
 House = Any
 SLOW, FORGED, GENUINE = 30, 150, 20
+CROWD = """
+import socket, sys
+start = b"POST /webhooks/zendesk/acme HTTP/1.1\\r\\nContent-Length: 900\\r\\n\\r\\n{"
+slow = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(510)]
+for one in slow[:500]:
+    one.sendall(start)
+print("there", flush=True)
+sys.stdin.read()
+"""
 
 
 @pytest.fixture
@@ -28,8 +42,14 @@ def house(build_house: Callable[..., House]) -> House:
 @pytest.fixture
 def door(house: House) -> Iterator[tuple[str, int]]:
     """The server that `stepladder serve` uses, in front of the house; its address."""
+    with serving(house) as address:
+        yield address
+
+
+@contextmanager
+def serving(house: House, **more: Any) -> Iterator[tuple[str, int]]:
     opened = listen(Server(port=0, threads=4))
-    server = make_server(make_app(house.adapter), Server(threads=4, body_limit=100_000), opened)
+    server = make_server(make_app(house.adapter), Server(threads=4, body_limit=100_000), opened, **more)
     server.start()
     yield opened.getsockname()
     assert server.stop()
@@ -77,3 +97,36 @@ def test_genuine_deliveries_come_in_behind_a_flood(
     house.quiet()
     case, _ = house.adapter.store.case_at(house.ref(ticket), house.clock())
     assert len(case.story.customer_said) == GENUINE + 1  # and what it was opened with
+
+
+@pytest.mark.parametrize("drop", [b"\r\n", b"X-Slow: 1\r\n"], ids=["before a request", "within one"])
+def test_who_trickles_is_hung_up_on_and_who_asks_again_and_again_is_not(house: House, drop: bytes) -> None:
+    moment, steady = threading.Event(), HTTPConnection("", timeout=10)
+    steady.auto_open = 0  # it is one connection all the time
+    with serving(house, longest=(0.4, 0.4)) as door, closing(steady):
+        steady.host, steady.port = door
+        steady.connect()
+        with socket.create_connection(door, timeout=10) as slow:
+            slow.sendall(b"" if drop == b"\r\n" else b"POST /webhooks/zendesk/acme HTTP/1.1\r\n")
+            began, ended = time.monotonic(), 0.0
+            while not ended and time.monotonic() < began + 8:
+                steady.request("GET", "/nothing")
+                assert steady.getresponse().read()
+                moment.wait(0.05)
+                try:
+                    slow.sendall(drop)
+                except OSError:
+                    ended = time.monotonic()
+        assert ended > began + 0.4
+
+
+def test_five_hundred_slow_senders_keep_nobody_out(house: House) -> None:
+    ticket = house.opened()
+    (envelope,) = house.held(lambda: house.desk.customer_says(ticket, "Any news?"))
+    with serving(house, longest=(30.0, 0.3)) as door:
+        crowd = [sys.executable, "-c", CROWD, str(door[1])]
+        with subprocess.Popen(crowd, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as slow:
+            assert slow.stdout is not None
+            assert slow.stdout.readline() == b"there\n"
+            assert post(door, envelope.body, {**envelope.headers, **envelope.sign()}) == 202
+            slow.communicate()

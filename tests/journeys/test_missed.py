@@ -7,10 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from adapter.cli import cli
-from adapter.toolbox import Toolbox
+from tests.journeys.beside import Beside
 
 House = Any
 ROUNDS = "[worker]\nsettle = 10\n[missed]\nevery = 15\nwait = 20"
@@ -94,8 +92,7 @@ def test_the_numbers_are_told_with_what_cannot_be_seen(house: House) -> None:
     house.clock.jump_to(house.clock() + timedelta(minutes=1))
     lost(house, lambda: house.desk.agent_changes(ticket, priority="high"))
     compared(house, minutes=25)
-    tools = type("Tools", (Toolbox,), {"clock": staticmethod(house.clock)})()
-    told = CliRunner().invoke(cli, ["missed", "--config", str(house.folder / "stepladder.toml")], obj=tools)
+    told = Beside(house).run("missed")
     assert told.exit_code == 0, told.output
     said = " ".join(told.output.split())
     until = house.clock() - timedelta(minutes=20)

@@ -36,7 +36,13 @@ def reads(house: House, ticket: str) -> int:
 
 def test_where_nobody_shares_tickets_an_escalation_by_a_webhook_asks_nothing_of_the_ticket(house: House) -> None:
     house.opened(priority="urgent")  # agents and agreements are known from now on
-    ticket = house.opened(priority="urgent")
+    opened: list[str] = []
+    of_its_birth, *_ = house.held(
+        lambda: opened.append(house.desk.open_ticket("VPN down", "Nobody gets in.", priority="urgent"))
+    )
+    house.deliver(of_its_birth)
+    house.quiet()
+    (ticket,) = opened
     house.stands(ticket, 2)
     assert len(note(house, ticket).splitlines()) > 3
     assert reads(house, ticket) == 0

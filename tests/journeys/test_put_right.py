@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from adapter.store import tables as t
 from connectors.contract import Delivery
+from connectors.zendesk.sandbox import sign
 from tests.journeys.beside import Beside
 
 House = Any
@@ -60,6 +62,13 @@ def test_what_still_nobody_can_sort_stays_a_dead_letter_with_what_is_wrong_now(h
     assert "1 deliveries could not be read" in run("doctor", "acme").output
     assert run("deliveries", "replay", "999999").exit_code == 2
     assert run("deliveries", "replay").exit_code == 2
+
+
+def test_however_many_dead_letters_there_are_all_are_tried(house: House, run: Any) -> None:
+    row = {"vendor": house.vendor, "site": "gone", "received_at": 1.0, "headers": b"{}", "query": "", "body": b"{}"}
+    with house.adapter.store.database.write() as connection:
+        connection.execute(t.deliveries.insert(), [{**row, "problem": "a mistake"}] * 1_003)
+    assert "0 of 1003 deliveries" in run("deliveries", "replay", "--dead").output
 
 
 def test_a_delivery_is_shown_without_its_body_unless_asked_and_then_masked(house: House, run: Any) -> None:
@@ -122,3 +131,61 @@ def test_a_case_is_shown_with_what_is_open_and_what_comes_next(house: House, run
     assert told(run("cases", "list", "--due", "--json")) == []
     assert run("cases", "show", "acme/nothing").exit_code == 2
     assert run("cases", "show", "nothing").exit_code == 2
+
+
+def test_what_a_pause_holds_is_listed_with_the_pause(house: House, run: Any) -> None:
+    ticket = house.opened(priority="normal")
+    house.wrong("503", house.ways.note, times=50)
+    house.desk.agent_changes(ticket, priority="urgent")
+    house.until(lambda: told(run("calls", "list", "--open", "--json")))
+    assert run("pause", "acme", "--reason", "a drill").exit_code == 0
+    (one,) = told(run("cases", "list", "--json"))
+    assert one["held"] == f"its writes wait: site:{house.vendor}/acme is paused (a drill)"
+
+
+STEERING = "\x1b[2J\x9b31m\u202e\nacme/1: text erased"
+
+
+def test_words_of_strangers_neither_steer_a_terminal_nor_look_like_lines_of_ours(house: House, run: Any) -> None:
+    ticket = house.desk.open_ticket(f"VPN {STEERING}", f"Help {STEERING}", priority="urgent")
+    house.quiet()
+    house.stands(ticket, 2)
+    delivery = Delivery(
+        vendor=house.vendor,
+        site="acme",
+        body=f"\tone {STEERING}".encode(),
+        received_at=house.clock(),
+        headers={"x-note": STEERING},
+        query=STEERING,
+    )
+    row = str(house.adapter.store.receive(delivery, STEERING, (), STEERING).row)
+    with house.adapter.store.database.write() as connection:
+        connection.execute(t.calls.update().values(outcome=STEERING))
+        connection.execute(t.tickets.update().values(trouble=STEERING))
+    body = run("deliveries", "show", row, "--body").output
+    assert "\tone \\x1b[2J\\x9b31m\\u202e\nacme/1" in body  # in a body, lines are what was sent
+    commands = [
+        *(["deliveries", "list"], ["deliveries", "list", "--json"], ["deliveries", "show", row]),
+        *(["deliveries", "replay", row], ["calls", "list"], ["calls", "list", "--json"], ["cases", "list"]),
+        *(["cases", "list", "--json"], ["cases", "show", f"acme/{ticket}"], ["policy", "explain", f"acme/{ticket}"]),
+        *(["missed"], ["replay"], ["doctor"], ["doctor", "--json"], ["undo", "--since", "1h", "--dry-run"]),
+    ]
+    said = {" ".join(command): run(*command).output for command in commands}
+    assert "\\x1b[2J" in said["deliveries list"]
+    assert "\\x1b[2J" in said["calls list"]
+    assert "\\x1b[2J" in said["cases list"]
+    for command, output in {**said, "body": body.replace("\t", "")}.items():
+        assert not [char for char in output if char != "\n" and not char.isprintable()], command
+        assert not any(line.startswith("acme/1: text") for line in output.splitlines()) or command == "body", command
+
+
+def test_a_trigger_whose_placeholder_was_mistyped_is_seen(build_house: Any) -> None:
+    house: House = build_house("zendesk")
+    (envelope, *_) = house.held(lambda: house.desk.open_ticket("VPN down", "Help."))
+    body = b'{"ticket_id": "{{tiket.id}}"}'
+    headers = {**envelope.headers, **sign(body, house.desk.secrets(), house.clock())}
+    assert house.deliver(envelope, data=body, headers=headers).status_code == 202
+    run = Beside(house).run
+    (kept,) = told(run("deliveries", "list", "--dead", "--json"))
+    assert "{{ticket.id}} spelt" in kept["problem"]
+    assert "1 deliveries could not be read" in run("doctor", "acme").output

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -37,6 +40,7 @@ def test_from_a_backup_it_goes_on_and_nothing_is_written_twice(build_house: Any,
     moved = house.opened(priority="urgent")
     waits, answered = house.opened(), house.opened()
     house.stands(moved, 2)
+    began = house.clock()
     assert "whole" in backed_up(house).output
     house.later(minutes=61)  # what follows is not in the copy
     house.desk.agent_says(answered, "Please try again.")
@@ -45,6 +49,9 @@ def test_from_a_backup_it_goes_on_and_nothing_is_written_twice(build_house: Any,
     house.stands(late, 2)
     before = len(house.writes())
     restored(house)
+    (told,) = house.said("backup.restored")
+    assert told["tickets"] == 3
+    assert began <= told["made"] <= began + timedelta(minutes=1)
     house.adapter.missed.run()
     house.later(minutes=40)
     for ticket in (moved, waits, late):
@@ -73,6 +80,31 @@ def test_a_copy_is_for_our_eyes_only_and_overwrites_nothing(build_house: Any) ->
     assert again.exit_code == 2
     assert "never overwrites" in again.stderr
     assert not list(house.folder.glob("*.part"))
+
+
+@on_a_file
+def test_backups_into_one_file_at_once_spoil_nothing_and_the_first_wins(build_house: Any) -> None:
+    house: House = build_house("zendesk")
+    house.opened()
+    parts = {name: house.folder / f"copy.db.{name}.part" for name in ("old", "young")}
+    for name, part in parts.items():
+        part.touch()
+        when = part.stat().st_mtime - (7200 if name == "old" else 60)
+        os.utime(part, (when, when))
+    with ThreadPoolExecutor(4) as several:
+        tries = [several.submit(house.adapter.store.backup, house.folder / "copy.db", house.clock()) for _ in range(4)]
+    lost = [str(error) for one in tries if (error := one.exception()) is not None]
+    assert ["there is such a file" in why or "meanwhile" in why for why in lost] == [True] * 3
+    with closing(sqlite3.connect(house.folder / "copy.db")) as opened:
+        assert opened.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert list(house.folder.glob("*.part")) == [parts["young"]]  # somebody may be at it still
+
+
+@on_a_file
+def test_a_folder_that_cannot_hold_the_copy_is_said_in_a_sentence(build_house: Any) -> None:
+    house: House = build_house("zendesk")
+    said = Beside(house).run("backup", str(house.folder / "nowhere" / "copy.db"))
+    assert (said.exit_code, "nowhere" in said.stderr) == (2, True)
 
 
 @pytest.mark.skipif(not ON_POSTGRES, reason="it asks for a backup of PostgreSQL")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
@@ -135,6 +136,15 @@ def place(tmp_path: Path, authority: Authority, policy: str) -> Iterator[Place]:
     place = Place(tmp_path, authority, policy)
     yield place
     place.desk.stop()
+
+
+def test_a_signal_that_another_thread_takes_is_heeded_too(place: Place) -> None:
+    with place.serving() as process:
+        until(place.ready, "the start")
+        others = sorted(map(int, os.listdir(f"/proc/{process.pid}/task")))[1:]
+        assert ctypes.CDLL(None).tgkill(process.pid, others[len(others) // 2], signal.SIGTERM) == 0
+        assert process.wait(15) == 0
+    assert "Stopping." in place.log()
 
 
 def test_told_to_stop_while_the_vendor_hangs_it_ends_in_time_and_the_next_start_finishes_it(place: Place) -> None:

@@ -107,7 +107,7 @@ def test_while_everything_is_paused_nothing_is_taken_back_and_afterwards_it_is(h
 def test_what_was_ordered_while_nothing_runs_is_done_once_at_the_next_start(house: House, run: Any) -> None:
     ticket = escalated(house)
     house.close()
-    assert "Ordered for 1 tickets" in run("undo", "--since", "2h", "--yes").output
+    assert "Ordered for 1 ticket (" in run("undo", "--since", "2h", "--yes").output
     assert house.view(ticket).level == 2
     house.open()
     house.until(lambda: (house.view(ticket).level or 1) == 1)
@@ -124,5 +124,7 @@ def test_nothing_is_ordered_unless_somebody_says_yes(house: House, run: Any) -> 
     assert refused.exit_code == 2
     assert "Nothing was changed" in refused.output
     assert told(run("undo", "--since", "2h", "--rule", "urgent", "--dry-run", "--json")) == []
+    mistyped = run("undo", "--since", "2h", "--rule", "urgnet", "--dry-run")
+    assert (mistyped.exit_code, "did you mean 'urgent'?" in mistyped.output) == (2, True)
     house.quiet()
     assert house.view(ticket).level == 2

@@ -113,6 +113,8 @@ ENDLESS = [
     "AB12" + " AAAA" * (LONGEST // 5),
     "-----BEGIN PRIVATE KEY-----" * (LONGEST // 27),
     "sk-" * (LONGEST // 3),
+    "12:34:56." * (LONGEST // 9),
+    "2026-11-22 12:34:" * (LONGEST // 17),
 ]
 """As much as is ever masked, of what makes other patterns try again and again."""
 
@@ -197,6 +199,8 @@ HIDDEN = [
     ("card 4111 1111 1111 1111!", "4111 1111 1111 1111"),
     ("order 12345 4111-1111-1111-1111", "4111-1111"),
     ("x4111111111111111", "4111111111111111"),
+    ("18:51:51 4111 1111 1111 1111", "4111 1111"),
+    ("18:51:41.11.11.11.11.11.11.11", "41.11"),
 ]
 
 
@@ -208,7 +212,15 @@ def test_secrets_are_hidden(say: Any, text: str, secret: str) -> None:
     assert secret not in moved(say, *rules, events=events, subject=text).command.note.text
 
 
-SHOWN = ["it costs 12.50 since 2026-11-22", "call +49 89 123456", "the pinboard is new", "order 1234567890123456"]
+SHOWN = [
+    "it costs 12.50 since 2026-11-22",
+    "call +49 89 123456",
+    "the pinboard is new",
+    "order 1234567890123456",
+    "at 2026-11-22T18:51:51.069506000Z",
+    "at 2026-11-22 18:51:51,069506+0000 it broke",
+    "from 18:51:51.069506000 on",
+]
 
 
 @pytest.mark.parametrize("text", SHOWN)

@@ -14,7 +14,7 @@ import click
 from adapter.cli.demo.proof import differences, our_notes, writes_at
 from adapter.cli.demo.scenes import EXPECTED, Stage, script
 from adapter.cli.demo.screen import Screen
-from adapter.cli.running import until_stopped
+from adapter.cli.running import until_stopped, wait_for
 from adapter.cli.tools import House, Tools, plainly, secrets_toml
 
 _SETTLED = 12.0
@@ -124,5 +124,5 @@ def _go_on(stage: Stage, address: str) -> None:
     for vendor, desk in stage.desks.items():
         click.echo(f"  {vendor}: {desk.url}")
     click.echo(f"See their tickets, and act as customer or agent: {page.url}/")
-    until_stopped(threading.Event().wait)
+    until_stopped(lambda: wait_for(threading.Event()))
     page.stop()

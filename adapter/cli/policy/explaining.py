@@ -11,6 +11,7 @@ import click
 from adapter.cli.policy.chosen import ACTIVE, from_file, from_store, local, policy_named, zone
 from adapter.cli.policy.invented import invented
 from adapter.cli.policy.told import told
+from adapter.cli.sought import counted
 from adapter.cli.tools import Tools, Unavailable, config_option, plainly
 from adapter.examination import standing
 from adapter.records import Store, Work
@@ -153,7 +154,7 @@ def _gone(store: Store, case: Case, policy: Policy, at: datetime) -> tuple[str, 
 
 def _cost(store: Store, ref: TicketRef) -> str:
     looks, calls = store.calls_of(ref)
-    return f"{calls} calls to the vendor in {looks} look{'' if looks == 1 else 's'} at it so far"
+    return f"{counted(calls, 'call')} to the vendor in {counted(looks, 'look')} at it so far"
 
 
 def _remarks(work: Work, case: Case, policy: Policy, *, past: bool) -> tuple[str, ...]:

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from adapter.cli.policy.chosen import local, zone
+from adapter.cli.sought import printable
 from policies.calendars import Interval
 from policies.case import Needs
 from policies.explain import Explanation
 from policies.foretold import Coming, Letter
 from policies.inquiry import Asked, Proof, Question, WayDown
+from policies.ladder import began
+from policies.model import WHOLE_TICKET
 from policies.policy import Policy
 from policies.standing import Kind, Remark
 from policies.wording import listed
@@ -61,7 +64,7 @@ def told(explanation: Explanation, remarks: Sequence[str] = (), *, full: bool = 
         lines += ["", *_rule(says, asked, full, held=asked.rule.name in held)]
     for way in explanation.ways:
         lines += ["", *_way_down(says, way, full)]
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    return "\n".join(printable(line.rstrip()) for line in lines) + "\n"
 
 
 def _cut(text: str) -> str:
@@ -76,9 +79,10 @@ def _line(label: str, text: str) -> list[str]:
 
 def _adopted(explanation: Explanation) -> Iterator[str]:
     case = explanation.case
-    if case.adopted_at is not None and not case.newborn and not case.outside:
+    forgotten = WHOLE_TICKET in case.erased
+    if case.adopted_at is not None and (forgotten or not case.newborn) and not case.outside:
         at = local(explanation.policy, case.adopted_at)
-        yield f"the ticket was there before Stepladder looked: only causes since {at} count"
+        yield f"the ticket was there before {began(case)}: only causes since {at} count"
 
 
 # --- what comes next ------------------------------------------------------------------------------------------------

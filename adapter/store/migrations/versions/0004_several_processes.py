@@ -1,4 +1,4 @@
-"""what several processes know together; an administrator's orders, pulses, and indexes for what is looked for."""
+"""What several processes know together, an administrator's orders, pulses, which tickets have ended; and indexes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def upgrade() -> None:
     _several_processes()
     _orders()
     _pulses()
+    op.add_column("tickets", sa.Column("ended", sa.Boolean(), nullable=False, server_default=sa.text("false")))
     _index("deliveries_dead", "deliveries", "row", "problem IS NOT NULL")
     _index("tickets_stuck", "tickets", "ref", "trouble IS NOT NULL")
     _index("calls_waiting", "calls", "created_at", "open = true")
