@@ -59,7 +59,9 @@ def resumes(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "count"), [(activates, MANY), (changes_modes, MANY), (resumes, MANY * 3 // 2)], ids=lambda c: str(c)
+    ("change", "count"),
+    [(activates, MANY), (changes_modes, MANY), (resumes, MANY * 3 // 2)],
+    ids=["a policy", "a mode", "a resume"],
 )
 def test_few_are_due_at_a_time_each_once_and_what_has_ended_only_if_it_was_held(
     full: Bench, change: Callable[[Bench], None], count: int
