@@ -87,6 +87,7 @@ class Size:
 
 
 LONG = Size(busy=16.0, tickets=18, kills=6, outage=8.0)
+TROUBLES = ("429", "503", "500", "500 but done", "cut_after", "cut_late")
 CALM = Size(busy=2.0, tickets=10, kills=0, outage=0.0)
 SHORT = Size(busy=4.0, tickets=7, kills=2, outage=2.0)
 
@@ -252,6 +253,8 @@ class Storm:
                 figures[what] += times
         figures["tickets"] = len(self._told)
         self.outcome.wrong += wrongs(house, self._desks, self._told, figures)
+        if self._size.kills and min(figures["escalations"], sum(figures[what] for what in TROUBLES)) < 10:
+            self.outcome.wrong.append("the day was too calm to prove anything: fewer than ten moves or ten troubles")
         if self.outcome.wrong and (lost := sum(desk.postman.given_up() for desk in self._desks.values())):
             self.outcome.wrong.append(f"the vendors gave {lost} deliveries up that nobody had taken")
         latest = max(desk.faults.latest for desk in self._desks.values())

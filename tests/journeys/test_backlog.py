@@ -23,7 +23,7 @@ def test_when_too_much_waits_more_is_refused_until_enough_of_it_is_dealt_with(bu
     assert [asked() for _ in range(6)] == [202, 202, 202, 202, 503, 503]
     problem = house.adapter.pressure.problem()
     assert problem is not None
-    assert "3 tickets or more wait to be looked at, of 3 that may" in problem.says
+    assert "3 tickets or more have deliveries that wait to be read, of 3 that may" in problem.says
     house.close()
     house.open()  # with threads that look
     house.quiet()
