@@ -29,7 +29,7 @@ class Costs:
     server: float = 0.5  # of PostgreSQL's own core, for each transaction
     body: int = 4_100  # a delivery with its bytes
     bare: int = 700  # a delivery without them
-    look_bytes: int = 4_700
+    look_bytes: int = 10_000
     event_bytes: int = 1_500
     ticket_bytes: int = 4_100
 
