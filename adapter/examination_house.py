@@ -129,7 +129,8 @@ def unreadable(store: Inspection, scope: str) -> Iterator[Finding]:
     dead = [one for one in store.deliveries(Sought(site=scope, limit=_COUNTED), dead=True) if one.size is not None]
     if dead:
         many = "more than " if len(dead) == _COUNTED else ""
-        says = f"{many}{len(dead):,} deliveries could not be read, the latest of {dead[0].received_at:%d %b %H:%M} UTC."
+        latest = f"the latest of {dead[0].received_at:%d %b %H:%M} UTC"
+        says = f"Deliveries that could not be read: {many}{len(dead):,}, {latest}."
         cure = "`stepladder deliveries list --dead` says why; after an update `stepladder deliveries replay --dead`"
         yield Finding(name="deliveries:dead", check="deliveries", grade=Grade.WARNING, says=says, cure=cure)
 

@@ -89,7 +89,7 @@ class Worries:
         if found is not None:
             still = self._pulse()
             why = f"the scheduler's clock has stood still for {still:.0f} s" if still > STILL else "nothing holds them"
-            says = f"{found.count} tickets wait for a look that is due, {found.ref} since {_hour(found.since)}; {why}"
+            says = f"tickets that wait for a look: {found.count}, {found.ref} since {_hour(found.since)}; {why}"
             yield Worry(name="late", says=says, todo="is a worker running, and has it enough [worker] threads?")
 
     def _stuck(self, now: datetime, vitals: Vitals, resting: Sequence[str]) -> Iterator[Worry]:
@@ -110,16 +110,16 @@ class Worries:
 
     def _unread(self, now: datetime, vitals: Vitals) -> Iterator[Worry]:
         if vitals.dead_at is not None and vitals.dead_at > now - _FRESH:
-            says = f"{vitals.dead} deliveries could not be read, the newest of {_hour(vitals.dead_at)}"
+            says = f"deliveries that could not be read: {vitals.dead}, the newest of {_hour(vitals.dead_at)}"
             yield Worry(name="dead", says=says, todo="`stepladder deliveries list --dead`; after an update replay them")
         if vitals.left:
-            says = f"{vitals.left} tickets are not looked at any more, for each of six looks ended in a fault of ours"
+            says = f"tickets not looked at any more: {vitals.left}; six looks in a row ended in a fault of ours"
             yield Worry(name="left", says=says, todo="`stepladder replay` lists them with the reasons")
 
     def _letters(self, now: datetime, vitals: Vitals) -> Iterator[Worry]:
         since = vitals.letter_since
         if since is not None and since < now - timedelta(minutes=self._settings.stuck) and not vitals.switches:
-            says = f"{vitals.letters} messages to people wait, the oldest since {_hour(since)}"
+            says = f"messages to people that wait: {vitals.letters}, the oldest since {_hour(since)}"
             yield Worry(
                 name="letters", says=says, todo="the log's latest notice.later says what the mail server answered"
             )

@@ -70,7 +70,7 @@ def test_a_ticket_whose_look_is_overdue_is_late_and_the_cause_is_named(watching:
     bench.clock.advance(seconds=59)
     assert watching.found() == {}
     bench.clock.advance(seconds=2)
-    assert "1 tickets wait" in watching.found()["late"].says
+    assert "tickets that wait for a look: 1," in watching.found()["late"].says
     assert "desk/acme/7" in watching.found()["late"].says
     assert watching.found()["late"].says.endswith("nothing holds them")
     watching.still = 12.3

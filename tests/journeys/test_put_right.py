@@ -59,7 +59,7 @@ def test_what_still_nobody_can_sort_stays_a_dead_letter_with_what_is_wrong_now(h
     assert (result.exit_code, "0 of 1" in result.output) == (1, True)
     (kept,) = told(run("deliveries", "list", "--dead", "--json"))
     assert "a mistake" not in kept["problem"]
-    assert "1 deliveries could not be read" in run("doctor", "acme").output
+    assert "Deliveries that could not be read: 1," in run("doctor", "acme").output
     assert run("deliveries", "replay", "999999").exit_code == 2
     assert run("deliveries", "replay").exit_code == 2
 
@@ -188,4 +188,4 @@ def test_a_trigger_whose_placeholder_was_mistyped_is_seen(build_house: Any) -> N
     run = Beside(house).run
     (kept,) = told(run("deliveries", "list", "--dead", "--json"))
     assert "{{ticket.id}} spelt" in kept["problem"]
-    assert "1 deliveries could not be read" in run("doctor", "acme").output
+    assert "Deliveries that could not be read: 1," in run("doctor", "acme").output

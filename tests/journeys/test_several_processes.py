@@ -89,13 +89,7 @@ def test_a_killed_workers_ticket_is_taken_over_within_half_a_minute(
     postgres: Server, vendor: str, policy: str, authority: Authority, tmp_path: Path
 ) -> None:
     with fleet_of(postgres, tmp_path, vendor, authority, policy, SETTLE) as fleet:
-        web, one, two = fleet.web(), fleet.worker(), fleet.worker()
-        fleet.begin(one, two)
-        until(web.ready, "the receiver")
-        fleet.subscribe(web)
-        fleet.desk.faults.add(Fault(do="hang_after", match="PUT", seconds=3.5))
-        ticket = fleet.desk.open_ticket("Down", "Help!", priority="urgent")
-        until(lambda: fleet.desk.faults.befallen, "the vendor to hang")
+        one, two, ticket = _in_the_middle(fleet, "hang_after")
         _who_decided(one, two).kill()
         taken = until(lambda: not fleet.unfinished(), "the other to finish it", 40)
         print(f"taken over {taken:.1f} s after the kill")
@@ -110,13 +104,7 @@ def test_a_worker_that_stood_still_for_long_neither_loses_nor_doubles(
     postgres: Server, vendor: str, policy: str, authority: Authority, tmp_path: Path
 ) -> None:
     with fleet_of(postgres, tmp_path, vendor, authority, policy, SETTLE) as fleet:
-        web, one, two = fleet.web(), fleet.worker(), fleet.worker()
-        fleet.begin(one, two)
-        until(web.ready, "the receiver")
-        fleet.subscribe(web)
-        fleet.desk.faults.add(Fault(do="slow", match="PUT", seconds=3.5))
-        ticket = fleet.desk.open_ticket("Down", "Help!", priority="urgent")
-        until(lambda: fleet.desk.faults.befallen, "the vendor to be slow")
+        one, two, ticket = _in_the_middle(fleet, "slow")
         still = _who_decided(one, two)
         still.send(signal.SIGSTOP)
         try:
@@ -127,6 +115,18 @@ def test_a_worker_that_stood_still_for_long_neither_loses_nor_doubles(
         settled(fleet, [later])
         escalated_once(fleet, [ticket, later])
         assert [process.end()[0] for process in (one, two)] == [0, 0]
+
+
+def _in_the_middle(fleet: Fleet, trouble: str) -> tuple[Process, Process, str]:
+    """Start a receiver and two workers, and open a ticket; return when its write meets the trouble."""
+    web, one, two = fleet.web(), fleet.worker(), fleet.worker()
+    fleet.begin(one, two)
+    until(web.ready, "the receiver")
+    fleet.subscribe(web)
+    fleet.desk.faults.add(Fault(do=trouble, match="PUT", seconds=3.5))
+    ticket = fleet.desk.open_ticket("Down", "Help!", priority="urgent")
+    until(lambda: fleet.desk.faults.befallen, f"the vendor to be met by {trouble}")
+    return one, two, ticket
 
 
 def _who_decided(*workers: Process) -> Process:
